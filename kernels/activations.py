@@ -1,0 +1,196 @@
+"""The activation functions sigma(z), each beside its derivative sigma'(z).
+
+All take and give vectors (simd.py). A derivative sees both z and a = sigma(z), and uses the one
+that costs less. Layers name their function by its number in ACTIVATIONS, and `activate` and
+`derivative` switch on it: one compiled kernel serves every network.
+
+Softmax is no function of one z: losses.py treats it, and it may stand in the last layer only.
+"""
+
+from .elementary import exp, expm1, log1p, sigmoid, tanh
+from .jit import kernel
+from .simd import absolute, broadcast_like, erf, fma, select
+
+NAMES = (
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "softplus",
+    "linear",
+    "softmax",
+    "exponential",
+)
+ACTIVATIONS = {name: number for number, name in enumerate(NAMES)}
+SIGMOID, TANH, RELU, LEAKY_RELU, ELU, SELU, GELU, SILU, SOFTPLUS, LINEAR, SOFTMAX, EXPONENTIAL = (
+    range(len(NAMES))
+)
+
+LEAKY_SLOPE = 0.01
+# Klambauer and others, "Self-Normalizing Neural Networks" (2017), equation 14.
+SELU_SCALE = 1.0507009873554804934
+SELU_ALPHA = 1.6732632423543772848
+
+
+# Book, chapter 1, equation 3; sigma' = sigma (1 - sigma). (`sigmoid` itself: elementary.py)
+
+
+@kernel
+def sigmoid_prime(z, a):
+    return a * (1 - a)
+
+
+# Book, chapter 3, equations 109 and 111; sigma' = 1 - sigma^2. (`tanh` itself: elementary.py)
+
+
+@kernel
+def tanh_prime(z, a):
+    return fma(-a, a, 1)
+
+
+# max(0, z), and its derivative taken as 0 at 0. NaN stays NaN, so that it is noticed.
+
+
+@kernel
+def relu(z):
+    return select(z < 0, broadcast_like(z, 0), z)
+
+
+@kernel
+def relu_prime(z, a):
+    return select(z > 0, broadcast_like(z, 1), broadcast_like(z, 0))
+
+
+@kernel
+def leaky_relu(z):
+    return select(z > 0, z, z * LEAKY_SLOPE)
+
+
+@kernel
+def leaky_relu_prime(z, a):
+    return select(z > 0, broadcast_like(z, 1), broadcast_like(z, LEAKY_SLOPE))
+
+
+# z, or e^z - 1 below 0 (Clevert and others 2015, alpha = 1); sigma' = e^z = a + 1 there.
+
+
+@kernel
+def elu(z):
+    return select(z > 0, z, expm1(z))
+
+
+@kernel
+def elu_prime(z, a):
+    return select(z > 0, broadcast_like(z, 1), a + 1)
+
+
+@kernel
+def selu(z):
+    return select(z > 0, z, expm1(z) * SELU_ALPHA) * SELU_SCALE
+
+
+@kernel
+def selu_prime(z, a):
+    return select(z > 0, broadcast_like(z, SELU_SCALE), a + SELU_SCALE * SELU_ALPHA)
+
+
+# z Phi(z), Phi the normal distribution (Hendrycks and Gimpel 2016); sigma' = Phi(z) + z phi(z).
+
+
+@kernel
+def _normal_cdf(z):
+    return fma(erf(z * 0.7071067811865476), 0.5, 0.5)
+
+
+@kernel
+def gelu(z):
+    return z * _normal_cdf(z)
+
+
+@kernel
+def gelu_prime(z, a):
+    density = exp(z * z * -0.5) * 0.3989422804014327  # 1 / sqrt(2 pi)
+    return fma(z, density, _normal_cdf(z))
+
+
+# z sigmoid(z) (also called swish); sigma' = s + z s (1 - s) with s = sigmoid(z).
+
+
+@kernel
+def silu(z):
+    return z * sigmoid(z)
+
+
+@kernel
+def silu_prime(z, a):
+    s = sigmoid(z)
+    return fma(a, 1 - s, s)
+
+
+# ln(1 + e^z); sigma' = sigmoid(z).
+
+
+@kernel
+def softplus(z):
+    return relu(z) + log1p(exp(-absolute(z)))
+
+
+@kernel
+def softplus_prime(z, a):
+    return sigmoid(z)
+
+
+@kernel
+def activate(activation, z):
+    """sigma(z) of the numbered activation; softmax and linear give z."""
+    if activation == SIGMOID:
+        return sigmoid(z)
+    if activation == TANH:
+        return tanh(z)
+    if activation == RELU:
+        return relu(z)
+    if activation == LEAKY_RELU:
+        return leaky_relu(z)
+    if activation == ELU:
+        return elu(z)
+    if activation == SELU:
+        return selu(z)
+    if activation == GELU:
+        return gelu(z)
+    if activation == SILU:
+        return silu(z)
+    if activation == SOFTPLUS:
+        return softplus(z)
+    if activation == EXPONENTIAL:
+        return exp(z)
+    return z
+
+
+@kernel
+def derivative(activation, z, a):
+    """sigma'(z) of the numbered activation, given a = sigma(z); 1 for softmax and linear."""
+    if activation == SIGMOID:
+        return sigmoid_prime(z, a)
+    if activation == TANH:
+        return tanh_prime(z, a)
+    if activation == RELU:
+        return relu_prime(z, a)
+    if activation == LEAKY_RELU:
+        return leaky_relu_prime(z, a)
+    if activation == ELU:
+        return elu_prime(z, a)
+    if activation == SELU:
+        return selu_prime(z, a)
+    if activation == GELU:
+        return gelu_prime(z, a)
+    if activation == SILU:
+        return silu_prime(z, a)
+    if activation == SOFTPLUS:
+        return softplus_prime(z, a)
+    if activation == EXPONENTIAL:
+        return a
+    return broadcast_like(z, 1)

@@ -1,0 +1,157 @@
+"""The one decorator of all kernels: compiler flags, the disk cache, and a count of compilations.
+
+Numba's own cache key covers the file of the compiled function only: after an edit to a callee in
+another file the caller would still run the old code. So all kernels share a folder whose name is
+the hash of every kernel source and of the versions of numba and Python: an edit anywhere moves
+the whole cache.
+"""
+
+import hashlib
+import logging
+import os
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numba
+from numba.core import config, event
+
+logger = logging.getLogger("fastbp")
+
+# `contract` is not among the flags on purpose: whether a * b + c becomes one rounding or two would
+# then depend on how LLVM vectorised a loop, and bits on the number of threads. Kernels ask for
+# fused multiply-adds by name (simd.fma). NaN and infinity keep their meaning, so divergence shows.
+FLAGS = {"nogil": True, "error_model": "numpy", "boundscheck": False}
+
+
+def source_hash() -> str:
+    """Hash of every kernel source file, and of what compiles them."""
+    digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _candidate_folders() -> list[Path]:
+    """Where compiled kernels may be kept, best first."""
+    folders = []
+    if chosen := os.environ.get("FASTBP_CACHE_DIR") or os.environ.get("NUMBA_CACHE_DIR"):
+        folders.append(Path(chosen))
+    try:
+        home = Path.home()
+    except RuntimeError:  # no HOME, and no such user
+        home = None
+    if sys.platform == "win32":
+        if local := os.environ.get("LOCALAPPDATA"):
+            folders.append(Path(local) / "fastbp" / "cache")
+    elif sys.platform == "darwin" and home:
+        folders.append(home / "Library" / "Caches" / "fastbp")
+    elif shared := os.environ.get("XDG_CACHE_HOME"):
+        folders.append(Path(shared) / "fastbp")
+    elif home:
+        folders.append(home / ".cache" / "fastbp")
+    folders.append(Path(__file__).resolve().parent / "__pycache__")
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    folders.append(Path(tempfile.gettempdir()) / f"fastbp-{user}")
+    return folders
+
+
+def _is_private(folder: Path) -> bool:
+    """Whether nobody else can write there: what lies in the cache is executed."""
+    if not hasattr(os, "getuid"):
+        return True
+    status = folder.stat()
+    return status.st_uid == os.getuid() and not status.st_mode & 0o022
+
+
+def _find_cache_folder() -> str | None:
+    """Return the first folder that can be written to, or None."""
+    for folder in _candidate_folders():
+        kernels = folder / "kernels" / source_hash()
+        try:
+            kernels.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not _is_private(kernels):
+                continue
+            with tempfile.TemporaryFile(dir=kernels):
+                return str(kernels)
+        except OSError:
+            continue
+    warnings.warn(
+        "fastbp found no folder to keep compiled kernels in, so every process compiles them "
+        "again (some ten seconds). Set FASTBP_CACHE_DIR to a folder that you can write to.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return None
+
+
+_CACHE_FOLDER = _find_cache_folder()
+
+
+def cache_folder() -> str | None:
+    """Folder of the compiled kernels, or None where no folder can be written to."""
+    return _CACHE_FOLDER
+
+
+def kernel(function):
+    """Compile `function` with the flags of all kernels, on its first call; keep the result on disk."""
+    dispatcher = numba.njit(**FLAGS)(function)
+    if _CACHE_FOLDER is not None:
+        # The setting is global to numba, so it is changed for this one call only.
+        before = config.CACHE_DIR
+        config.CACHE_DIR = _CACHE_FOLDER
+        try:
+            dispatcher.enable_caching()
+        finally:
+            config.CACHE_DIR = before
+    return dispatcher
+
+
+class _CompilationCounter(event.Listener):
+    """Counts the kernels that numba compiles (not those it loads from disk), and the seconds."""
+
+    def __init__(self):
+        self.count = 0
+        self.seconds = 0.0
+        self._depth = 0  # compiling a caller compiles its callees within
+        self._start = 0.0
+
+    def on_start(self, event):
+        if not _is_ours(event):
+            return
+        if self.count == 0:
+            logger.warning(
+                "Compiling fastbp's kernels for this machine, once (some ten seconds)%s",
+                f"; they are kept in {_CACHE_FOLDER}" if _CACHE_FOLDER else "",
+            )
+        if self._depth == 0:
+            self._start = time.perf_counter()
+        self._depth += 1
+        self.count += 1
+
+    def on_end(self, event):
+        if not _is_ours(event):
+            return
+        self._depth -= 1
+        if self._depth == 0:
+            self.seconds += time.perf_counter() - self._start
+
+
+def _is_ours(event) -> bool:
+    return (event.data["dispatcher"].py_func.__module__ or "").startswith(__package__)
+
+
+_COUNTER = _CompilationCounter()
+event.register("numba:compile", _COUNTER)
+
+
+def compilations() -> int:
+    """Kernels compiled so far in this process; 0 while all of them come from the disk cache."""
+    return _COUNTER.count
+
+
+def compile_seconds() -> float:
+    """Wall-clock seconds that compiling took so far in this process."""
+    return _COUNTER.seconds

@@ -1,0 +1,123 @@
+"""Where everything lies in the two flat arrays: the parameters, and the arena.
+
+    parameters   W^1, b^1, W^2, b^2, ...     W^l is (n_l, n_(l-1)), row-major: the book's w_jk
+    arena        for each layer l            z^l, a^l, delta^l, mask^l: (rows, row_step) each,
+                                             a^0 holds the gathered rows of X
+                 for the batch               targets (rows, row_step of the last layer),
+                                             weight, cost and hit of each row
+                 for each thread             one block of the weight gradient
+
+Rows in the arena are padded to whole cache lines, so that loops over vectors need no tails there.
+What the padding holds is never used in a result. Kernels get a `Plan`, which is the table of
+these places, beside the arrays.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .simd import ALIGNMENT
+
+# Columns of Plan.layers; its row l is the book's layer l, row 0 the input.
+NEURONS, ROW_STEP, WEIGHTS, BIASES, ACTIVATION, Z, A, DELTA, MASK = range(9)
+
+BLOCK_ROWS = 128  # rows at a time in inference and full-batch gradients: arenas stay in cache
+# A block of the weight gradient: some rows of W by at most this many columns; 6 rows of float32
+# are 24 KB, so that the optimizer finds them in the first-level cache.
+BLOCK_COLUMNS = 1024
+BLOCK_NEURONS = 6
+
+
+class Plan(NamedTuple):
+    """All that kernels know of a network and its arena; offsets count elements."""
+
+    layers: np.ndarray  # (L + 1, 9) int64
+    loss: int  # number in losses.LOSSES
+    rows: int  # most rows that the arena holds at a time
+    targets: int
+    row_weights: int
+    row_costs: int
+    row_hits: int
+    blocks: int  # first thread's gradient block
+    size: int  # of the arena
+
+
+class Data(NamedTuple):
+    """What kernels read of the user's data; the empty one of labels and targets is not read."""
+
+    X: np.ndarray  # (n, n_0)
+    labels: np.ndarray  # (n,) int64, or (0,)
+    targets: np.ndarray  # (n, n_L), or (0, n_L)
+    weights: np.ndarray  # (n,), or (0,): every row weighs 1
+
+
+def parameter_slices(sizes) -> list[tuple[slice, slice]]:
+    """(W^l, b^l) as slices of the flat vector, for l = 1..L."""
+    slices, at = [], 0
+    for n_below, n in zip(sizes, sizes[1:], strict=False):
+        slices.append((slice(at, at + n * n_below), slice(at + n * n_below, at + n * n_below + n)))
+        at += n * n_below + n
+    return slices
+
+
+def n_parameters(sizes) -> int:
+    """Length of the flat vector."""
+    return sum(n * (n_below + 1) for n_below, n in zip(sizes, sizes[1:], strict=False))
+
+
+def plan(sizes, activations, loss, rows, dtype, threads=1) -> Plan:
+    """Place a network's layers, and an arena of so many rows, for so many threads.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Neurons of layer 0 (the input) to L.
+    activations : sequence of int
+        Number in activations.ACTIVATIONS of each layer 1..L.
+    loss : int
+        Number in losses.LOSSES.
+    rows : int
+        Most rows of a batch.
+    dtype : numpy dtype
+        float32 or float64.
+    threads : int
+        Threads that will train at once.
+    """
+    line = ALIGNMENT // np.dtype(dtype).itemsize
+    layers = np.zeros((len(sizes), 9), np.int64)
+    at = 0
+
+    def place(count):
+        nonlocal at
+        start, at = at, at + -(-count // line) * line
+        return start
+
+    slices = [(slice(0), slice(0)), *parameter_slices(sizes)]
+    for layer, n, (weights, biases), activation in zip(
+        layers, sizes, slices, [0, *activations], strict=True
+    ):
+        row_step = -(-n // line) * line
+        layer[[NEURONS, ROW_STEP]] = n, row_step
+        layer[[WEIGHTS, BIASES]] = weights.start or 0, biases.start or 0
+        layer[ACTIVATION] = activation
+        layer[[Z, A, DELTA, MASK]] = [place(rows * row_step) for _ in range(4)]
+    targets = place(rows * int(layers[-1, ROW_STEP]))
+    row_weights, row_costs, row_hits = place(rows), place(rows), place(rows)
+    blocks = place(threads * BLOCK_NEURONS * BLOCK_COLUMNS)
+    return Plan(
+        layers, int(loss), int(rows), targets, row_weights, row_costs, row_hits, blocks, at
+    )
+
+
+def arena_size(plan: Plan) -> int:
+    """Elements of the arena that a plan speaks of."""
+    return plan.size
+
+
+def aligned_zeros(shape, dtype) -> np.ndarray:
+    """Return zeros that begin on a cache line; a base in mid-line costs 2 to 7 %."""
+    dtype = np.dtype(dtype)
+    count = int(np.prod(shape))
+    raw = np.zeros(count * dtype.itemsize + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + count * dtype.itemsize].view(dtype).reshape(shape)

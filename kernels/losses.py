@@ -1,0 +1,133 @@
+"""The costs C_x of one example, each with its output error delta^L (BP1).
+
+Costs are summed over the outputs. BP1: delta^L = nabla_a C * sigma'(z^L). Where the cost fits the
+output function the product is a - y: cross-entropy with sigmoid (book, chapter 3, equation 68)
+and with softmax (equation 84). Costs are computed from z where computing them from a would
+overflow. Reads z, a and y of a row; overwrites its a (softmax only) and its delta.
+"""
+
+from .activations import SIGMOID, SOFTMAX, derivative
+from .elementary import exp, log, log1p
+from .jit import kernel
+from .simd import (
+    absolute,
+    broadcast,
+    broadcast_like,
+    first_lanes,
+    fma,
+    lanes,
+    load,
+    max_lanes,
+    maximum,
+    minimum,
+    select,
+    store,
+    sum_lanes,
+)
+
+LOSSES = {"quadratic": 0, "cross_entropy": 1, "absolute": 2, "huber": 3, "poisson": 4}
+QUADRATIC, CROSS_ENTROPY, ABSOLUTE, HUBER, POISSON = range(5)
+
+_PLAIN = "sigmoid tanh relu leaky_relu elu selu gelu silu softplus linear".split()
+VALID_OUTPUTS = {
+    "quadratic": (*_PLAIN, "softmax"),
+    "cross_entropy": ("softmax", "sigmoid"),
+    "absolute": tuple(_PLAIN),
+    "huber": tuple(_PLAIN),
+    "poisson": ("softplus", "sigmoid", "exponential"),
+}
+
+_TINY = 1e-37  # the smallest a whose logarithm is asked for; still normal in float32
+
+
+@kernel
+def cost_of_output(loss, a, y):
+    """C, per output, of the losses that are a sum over outputs of functions of a and y."""
+    d = a - y
+    if loss == QUADRATIC:  # (a - y)^2 / 2: book, equation 6
+        return d * d * 0.5
+    if loss == ABSOLUTE:  # |a - y|
+        return absolute(d)
+    if loss == HUBER:  # (a - y)^2 / 2, growing linearly beyond |a - y| = 1
+        m = absolute(d)
+        return select(m < 1, d * d * 0.5, m - 0.5)
+    # POISSON: y ln(y / a) - y + a, half the deviance; y ln y is 0 at y = 0
+    ratio = log(maximum(y, broadcast_like(y, _TINY))) - log(maximum(a, broadcast_like(a, _TINY)))
+    return select(y > 0, fma(y, ratio, d), a)
+
+
+@kernel
+def cost_derivative(loss, a, y):
+    """dC/da, per output, of the same losses."""
+    d = a - y
+    if loss == QUADRATIC:
+        return d
+    if loss == ABSOLUTE:  # the sign, and 0 at 0
+        one, zero = broadcast_like(d, 1), broadcast_like(d, 0)
+        return select(d > 0, one, select(d < 0, -one, zero))
+    if loss == HUBER:
+        return minimum(maximum(d, broadcast_like(d, -1)), broadcast_like(d, 1))
+    return d / maximum(a, broadcast_like(a, _TINY))  # POISSON: 1 - y / a
+
+
+@kernel
+def softmax(arena, z_at, a_at, n):
+    """a_j = e^z_j / sum_k e^z_k of one row (book, equation 78); returns (max z, sum e^(z - max))."""
+    width = lanes(arena)
+    first = broadcast(arena, arena[z_at])
+    top = first
+    for j in range(0, n, width):
+        z = load(arena, z_at + j)
+        top = maximum(top, select(first_lanes(z, n - j), z, first))
+    top = broadcast(arena, max_lanes(top))
+    total = broadcast(arena, 0)
+    for j in range(0, n, width):
+        e = exp(load(arena, z_at + j) - top)
+        e = select(first_lanes(e, n - j), e, broadcast_like(e, 0))
+        store(arena, a_at + j, e)
+        total = total + e
+    total = broadcast(arena, sum_lanes(total))
+    for j in range(0, n, width):
+        store(arena, a_at + j, load(arena, a_at + j) / total)
+    return top, total
+
+
+@kernel
+def output_error(loss, output, arena, z_at, a_at, y_at, delta_at, n, scale):
+    """Cost of one row, unscaled; its output error times `scale` goes to delta.
+
+    Where the output is a softmax, a is computed here; otherwise it has been.
+    """
+    width = lanes(arena)
+    cost = broadcast(arena, 0)
+    if output == SOFTMAX:
+        top, total = softmax(arena, z_at, a_at, n)
+        log_total = log(total)
+        # sum_j g_j a_j, g = nabla_a C: what the Jacobian of softmax needs, or sum_j y_j
+        inner = broadcast(arena, 0)
+        for j in range(0, n, width):
+            a, y = load(arena, a_at + j), load(arena, y_at + j)
+            inner = inner + (y if loss == CROSS_ENTROPY else (a - y) * a)
+        inner = broadcast(arena, sum_lanes(inner))
+        for j in range(0, n, width):
+            z, a, y = load(arena, z_at + j), load(arena, a_at + j), load(arena, y_at + j)
+            if loss == CROSS_ENTROPY:  # C = -sum_j y_j ln a_j; delta = a - y where sum_j y_j = 1
+                each = y * (top - z + log_total)
+                delta = fma(a, inner, -y)
+            else:  # QUADRATIC: delta_j = a_j (g_j - sum_k g_k a_k)
+                each = (a - y) * (a - y) * 0.5
+                delta = a * (a - y - inner)
+            cost = cost + select(first_lanes(each, n - j), each, broadcast_like(each, 0))
+            store(arena, delta_at + j, delta * scale)
+    else:
+        for j in range(0, n, width):
+            z, a, y = load(arena, z_at + j), load(arena, a_at + j), load(arena, y_at + j)
+            if loss == CROSS_ENTROPY:  # C = -sum_j (y_j ln a_j + (1 - y_j) ln(1 - a_j))
+                each = maximum(z, broadcast_like(z, 0)) - y * z + log1p(exp(-absolute(z)))
+                delta = a - y
+            else:
+                each = cost_of_output(loss, a, y)
+                delta = cost_derivative(loss, a, y) * derivative(output, z, a)
+            cost = cost + select(first_lanes(each, n - j), each, broadcast_like(each, 0))
+            store(arena, delta_at + j, delta * scale)
+    return sum_lanes(cost)
