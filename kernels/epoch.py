@@ -22,7 +22,7 @@ from .jit import inlined, kernel
 from .layout import BLOCK_COLUMNS, BLOCK_SIZE
 from .matmul import column_range
 from .net import a_matrix, layer_of, open_data, open_net
-from .simd import advance, lanes, pointer
+from .simd import advance, flush_subnormals, lanes, pointer, restore_subnormals
 from .threads import share, wait_for_all
 from .updates import begin_step, limit_norm, norm, penalize, Slice, update
 
@@ -77,18 +77,21 @@ def train(plan, model, data, rows_pass, rule, first_step, last_step, report, tea
     # An optimizer with one state row, or none, never reads the second.
     state, second_state = pointer(model.state, 0), pointer(model.state, model.state.shape[1])
     trainee = Trainee(state, second_state, pointer(model.gradient, 0), n_parameters)
+    mode = flush_subnormals()
+    status = OK
     for step in range(first_step, last_step):
         rows = min(rows_pass.batch_size, rows_pass.order.size - step * rows_pass.batch_size)
         status = propagate(net, examples, rows_pass, step, rows, report, team)
         if status != OK:
             report[FAILED_STEP] = step
-            return status
+            break
         t = rows_pass.steps_before + step + 1
         if rule.clip_norm > 0.0:
             descend_clipped(net, trainee, rows_pass, rule, rows_pass.rates[step], t, rows, team)
         else:
             descend(net, trainee, rows_pass, rule, rows_pass.rates[step], t, rows, team)
-    return OK
+    restore_subnormals(mode)
+    return status
 
 
 @inlined
