@@ -1,0 +1,60 @@
+"""Scores of a net on data: the mean cost, and accuracy or the coefficient of determination."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastbp.architecture import Architecture
+from fastbp.data import refuse_row
+from fastbp.kernels import forward
+from fastbp.validation import Array
+from fastbp.workspace import Workspace
+
+__all__ = ["ClassifierScores", "RegressionScores", "counts_hits", "evaluate"]
+
+
+class ClassifierScores(NamedTuple):
+    """Mean cost, and the fraction of rows whose class is right."""
+
+    loss: float
+    accuracy: float
+
+
+class RegressionScores(NamedTuple):
+    """Mean cost, and R^2, averaged over the outputs."""
+
+    loss: float
+    r2: float
+
+
+def counts_hits(net: Architecture, data: Any) -> bool:
+    """Whether accuracy is what to measure: for classifiers, and wherever y are labels."""
+    return net.is_classifier or len(data.labels) > 0
+
+
+def evaluate(
+    net: Architecture, workspace: Workspace, parameters: Array, data: Any, name: str = "X"
+) -> ClassifierScores | RegressionScores:
+    """Score read-only parameters on layout.Data, whose X is called `name` in messages."""
+    moments = np.zeros((4, net.n_outputs))
+    bad_row, cost, weight, hits = workspace.run(forward.evaluate, parameters, data, moments)
+    if bad_row >= 0:
+        refuse_row(bad_row, net.dtype, name)
+    if counts_hits(net, data):
+        return ClassifierScores(cost / weight, hits / weight)
+    return RegressionScores(cost / weight, r2_score(moments))
+
+
+def r2_score(moments: Array) -> float:
+    """R^2 = 1 - sum w (y - a)^2 / sum w (y - mean)^2, averaged over the outputs.
+
+    Row by row, `moments` (4, n_L) holds sum w, sum w d, sum w d^2 and sum w (y - a)^2, with
+    d = y - y_of_the_first_row, which keeps the digits of a y far from 0. As in scikit-learn, an
+    output whose y never changes scores 1 if it is met exactly, and 0 if not.
+    """
+    weight, first, second, residual = moments
+    total = second - first**2 / weight
+    varies = total > 0
+    scores = np.where(residual == 0, 1.0, 0.0)
+    scores[varies] = 1 - residual[varies] / total[varies]
+    return float(scores.mean())
