@@ -6,7 +6,10 @@ else: no generator's state, so any thread can draw any part of the mask, in any 
 
 import numpy as np
 
+from .activations import derivative
 from .jit import kernel
+from .layout import A, ACTIVATION, DROPPED, ROW_STEP, Z
+from .simd import lanes, load, store
 
 
 @kernel
@@ -18,15 +21,23 @@ def mix(x):
 
 
 @kernel
-def draw_mask(arena, mask_at, row_step, rows, first, last, rate, seed, step, layer):
-    """Write 0 (dropped) or 1 / (1 - rate) (kept) for neurons first..last-1 of each row."""
+def drop(plan, arena, l, rows, first, last, rate, seed, step):
+    """Drop some of a^l, neurons first .. last-1 of each row; leave what BP2 will need.
+
+    a' = a * mask, mask 0 (dropped) or 1 / (1 - rate) (kept); BP2 multiplies by mask * sigma'(z).
+    """
+    layer = plan.layers[l]
     kept = arena.dtype.type(1.0 / (1.0 - rate))
-    dropped = arena.dtype.type(0.0)
     limit = np.uint64(rate * 18446744073709551616.0)  # 2^64
-    key = mix(mix(np.uint64(seed) + np.uint64(step)) + np.uint64(layer))
+    key = mix(mix(np.uint64(seed) + np.uint64(step)) + np.uint64(l))
     for r in range(rows):
         row_key = mix(key + np.uint64(r))
-        mask = arena[mask_at + r * row_step + first : mask_at + r * row_step + last]
-        for j in range(mask.size):
-            drawn = mix(row_key + np.uint64(first + j))
-            mask[j] = dropped if drawn < limit else kept
+        at = r * layer[ROW_STEP]
+        for j in range(first, last):
+            is_kept = mix(row_key + np.uint64(j)) >= limit
+            arena[layer[DROPPED] + at + j] = kept if is_kept else arena.dtype.type(0)
+        for j in range(at + first, at + last, lanes(arena)):
+            mask = load(arena, layer[DROPPED] + j)
+            z, a = load(arena, layer[Z] + j), load(arena, layer[A] + j)
+            store(arena, layer[DROPPED] + j, mask * derivative(layer[ACTIVATION], z, a))
+            store(arena, layer[A] + j, mask * a)

@@ -41,6 +41,18 @@ def _reduce(x):
 
 
 @kernel
+def maximum(a, b):
+    """The greater of the two; b where one of them is NaN."""
+    return select(a > b, a, b)
+
+
+@kernel
+def minimum(a, b):
+    """The smaller of the two; b where one of them is NaN."""
+    return select(a < b, a, b)
+
+
+@kernel
 def _clip(x, low, high):
     """Keep x within [low, high]; NaN stays NaN."""
     x = select(x < low, broadcast_like(x, low), x)

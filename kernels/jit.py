@@ -96,7 +96,7 @@ def cache_folder() -> str | None:
 
 
 def kernel(function):
-    """Compile `function` with the flags of all kernels, on its first call; keep the result on disk."""
+    """Compile `function` on its first call, with the flags of all kernels; keep it on disk."""
     dispatcher = numba.njit(**FLAGS)(function)
     if _CACHE_FOLDER is not None:
         # The setting is global to numba, so it is changed for this one call only.

@@ -1,7 +1,8 @@
 """Where everything lies in the two flat arrays: the parameters, and the arena.
 
     parameters   W^1, b^1, W^2, b^2, ...     W^l is (n_l, n_(l-1)), row-major: the book's w_jk
-    arena        for each layer l            z^l, a^l, delta^l, mask^l: (rows, row_step) each,
+    arena        for each layer l            z^l, a^l, delta^l, and what dropout keeps:
+                                             (rows, row_step) each;
                                              a^0 holds the gathered rows of X
                  for the batch               targets (rows, row_step of the last layer),
                                              weight, cost and hit of each row
@@ -12,6 +13,7 @@ What the padding holds is never used in a result. Kernels get a `Plan`, which is
 these places, beside the arrays.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -19,13 +21,13 @@ import numpy as np
 from .simd import ALIGNMENT
 
 # Columns of Plan.layers; its row l is the book's layer l, row 0 the input.
-NEURONS, ROW_STEP, WEIGHTS, BIASES, ACTIVATION, Z, A, DELTA, MASK = range(9)
+NEURONS, ROW_STEP, WEIGHTS, BIASES, ACTIVATION, Z, A, DELTA, DROPPED = range(9)
 
 BLOCK_ROWS = 128  # rows at a time in inference and full-batch gradients: arenas stay in cache
-# A block of the weight gradient: some rows of W by at most this many columns; 6 rows of float32
-# are 24 KB, so that the optimizer finds them in the first-level cache.
+# A block of the weight gradient, some rows of W by at most this many columns: 24 KB of float32,
+# so that the optimizer finds it in the first-level cache.
 BLOCK_COLUMNS = 1024
-BLOCK_NEURONS = 6
+BLOCK_SIZE = 6 * BLOCK_COLUMNS
 
 
 class Plan(NamedTuple):
@@ -54,7 +56,7 @@ class Data(NamedTuple):
 def parameter_slices(sizes) -> list[tuple[slice, slice]]:
     """(W^l, b^l) as slices of the flat vector, for l = 1..L."""
     slices, at = [], 0
-    for n_below, n in zip(sizes, sizes[1:], strict=False):
+    for n_below, n in pairwise(sizes):
         slices.append((slice(at, at + n * n_below), slice(at + n * n_below, at + n * n_below + n)))
         at += n * n_below + n
     return slices
@@ -62,7 +64,7 @@ def parameter_slices(sizes) -> list[tuple[slice, slice]]:
 
 def n_parameters(sizes) -> int:
     """Length of the flat vector."""
-    return sum(n * (n_below + 1) for n_below, n in zip(sizes, sizes[1:], strict=False))
+    return sum(n * (n_below + 1) for n_below, n in pairwise(sizes))
 
 
 def plan(sizes, activations, loss, rows, dtype, threads=1) -> Plan:
@@ -100,13 +102,11 @@ def plan(sizes, activations, loss, rows, dtype, threads=1) -> Plan:
         layer[[NEURONS, ROW_STEP]] = n, row_step
         layer[[WEIGHTS, BIASES]] = weights.start or 0, biases.start or 0
         layer[ACTIVATION] = activation
-        layer[[Z, A, DELTA, MASK]] = [place(rows * row_step) for _ in range(4)]
+        layer[[Z, A, DELTA, DROPPED]] = [place(rows * row_step) for _ in range(4)]
     targets = place(rows * int(layers[-1, ROW_STEP]))
     row_weights, row_costs, row_hits = place(rows), place(rows), place(rows)
-    blocks = place(threads * BLOCK_NEURONS * BLOCK_COLUMNS)
-    return Plan(
-        layers, int(loss), int(rows), targets, row_weights, row_costs, row_hits, blocks, at
-    )
+    blocks = place(threads * BLOCK_SIZE)
+    return Plan(layers, int(loss), int(rows), targets, row_weights, row_costs, row_hits, blocks, at)
 
 
 def arena_size(plan: Plan) -> int:

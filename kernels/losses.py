@@ -6,8 +6,8 @@ and with softmax (equation 84). Costs are computed from z where computing them f
 overflow. Reads z, a and y of a row; overwrites its a (softmax only) and its delta.
 """
 
-from .activations import SIGMOID, SOFTMAX, derivative
-from .elementary import exp, log, log1p
+from .activations import derivative, NAMES, SOFTMAX
+from .elementary import exp, log, log1p, maximum, minimum
 from .jit import kernel
 from .simd import (
     absolute,
@@ -18,8 +18,6 @@ from .simd import (
     lanes,
     load,
     max_lanes,
-    maximum,
-    minimum,
     select,
     store,
     sum_lanes,
@@ -28,12 +26,12 @@ from .simd import (
 LOSSES = {"quadratic": 0, "cross_entropy": 1, "absolute": 2, "huber": 3, "poisson": 4}
 QUADRATIC, CROSS_ENTROPY, ABSOLUTE, HUBER, POISSON = range(5)
 
-_PLAIN = "sigmoid tanh relu leaky_relu elu selu gelu silu softplus linear".split()
+_PLAIN = tuple(name for name in NAMES if name not in ("softmax", "exponential"))
 VALID_OUTPUTS = {
     "quadratic": (*_PLAIN, "softmax"),
     "cross_entropy": ("softmax", "sigmoid"),
-    "absolute": tuple(_PLAIN),
-    "huber": tuple(_PLAIN),
+    "absolute": _PLAIN,
+    "huber": _PLAIN,
     "poisson": ("softplus", "sigmoid", "exponential"),
 }
 
@@ -72,7 +70,7 @@ def cost_derivative(loss, a, y):
 
 @kernel
 def softmax(arena, z_at, a_at, n):
-    """a_j = e^z_j / sum_k e^z_k of one row (book, equation 78); returns (max z, sum e^(z - max))."""
+    """a_j = e^z_j / sum_k e^z_k of a row (book, equation 78); returns max z, sum e^(z - max)."""
     width = lanes(arena)
     first = broadcast(arena, arena[z_at])
     top = first

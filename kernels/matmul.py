@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from .jit import kernel
 from .simd import advance, lanes, pointer
-from .tiles import DOT_ROWS, OUTER_VECTORS, dot_columns, dot_tile, outer_rows, outer_tile
+from .tiles import dot_columns, DOT_ROWS, dot_tile, outer_rows, outer_tile, OUTER_VECTORS
 
 
 class Matrix(NamedTuple):

@@ -15,7 +15,6 @@ from numba.extending import intrinsic
 from .jit import kernel
 
 ARRIVED, GENERATION = 0, 8  # places in the barrier's array, a cache line apart
-INPUT_NOT_FINITE = 15  # a place where any thread may leave a 1
 SPINS = 2000  # some 10 us: longer than most phases differ, shorter than a time slice
 
 _YIELD = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
@@ -57,8 +56,9 @@ def _yield_core(typingctx):
 
 
 @kernel
-def wait_for_all(barrier, n_threads):
+def wait_for_all(team):
     """Return when all threads have called; what they wrote before is then seen by all."""
+    barrier, n_threads = team.barrier, team.n_threads
     if n_threads == 1:
         return
     generation = _atomic_load(barrier, GENERATION)
@@ -74,8 +74,9 @@ def wait_for_all(barrier, n_threads):
 
 
 @kernel
-def share(count, unit, thread, n_threads):
+def share(count, unit, team):
     """(first, last) of this thread's part of range(count), cut at multiples of `unit`."""
+    thread, n_threads = team.thread, team.n_threads
     units = (count + unit - 1) // unit
     first = units * thread // n_threads * unit
     last = units * (thread + 1) // n_threads * unit

@@ -78,9 +78,7 @@ def _emit_shape_switch(builder, rows, columns, shapes, emit_tile):
 
 
 @intrinsic
-def outer_tile(
-    typingctx, rows, columns, depth, a, a_row, a_column, b, b_row, c, c_row, accumulate
-):
+def outer_tile(typingctx, rows, columns, depth, a, a_row, a_column, b, b_row, c, c_row, accumulate):
     """C = A B, or C += A B, for at most OUTER_ROWS rows and OUTER_VECTORS vectors of columns.
 
     A (rows, depth) with any steps, B (depth, columns) and C (rows, columns) with columns side by
@@ -128,7 +126,9 @@ def outer_tile(
             sums = _emit_depth_loop(builder, depth, zeros, multiply_add)
             for i in range(n_rows):
                 for j in range(n_vectors):
-                    c_ij = builder.gep(c, [builder.add(builder.mul(c_row, _INT(i)), _INT(j * lanes))])
+                    c_ij = builder.gep(
+                        c, [builder.add(builder.mul(c_row, _INT(i)), _INT(j * lanes))]
+                    )
                     # A masked load reads nothing where C is overwritten.
                     old = simd.emit_load(builder, c_ij, vector, builder.and_(masks[j], kept))
                     new = builder.fadd(old, sums[i * n_vectors + j])
@@ -185,13 +185,11 @@ def dot_tile(typingctx, rows, columns, depth, a, a_row, b, b_row, c, c_row):
             for i in range(n_rows):
                 row = sums[i * n_columns : (i + 1) * n_columns]
                 total = simd.emit_halves_tree(builder, row, builder.fadd)
-                simd.emit_store(builder, total, builder.gep(c, [builder.mul(c_row, _INT(i))]), written)
+                simd.emit_store(
+                    builder, total, builder.gep(c, [builder.mul(c_row, _INT(i))]), written
+                )
 
-        shapes = [
-            (i, j)
-            for i, most in DOT_COLUMNS.items()
-            for j in range(1, min(most, lanes) + 1)
-        ]
+        shapes = [(i, j) for i, most in DOT_COLUMNS.items() for j in range(1, min(most, lanes) + 1)]
         _emit_shape_switch(builder, rows, columns, shapes, emit_tile)
         return context.get_dummy_value()
 

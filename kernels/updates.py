@@ -1,0 +1,191 @@
+"""The optimizers: loops over a slice of the flat parameters, its gradient and its state.
+
+A slice is a block of rows of W^l, whose gradient has just been computed and is still in cache,
+or a stretch of b^l. Each formula is a function of vectors; `update` runs one of them along the
+slice. Reads the gradient; overwrites the parameters and the optimizer's state in place.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .jit import kernel
+from .simd import broadcast_like, fma, lanes, load_first, select, sqrt, store_first, sum_lanes
+
+OPTIMIZERS = {"sgd": 0, "adam": 1, "adamw": 2, "rmsprop": 3, "adagrad": 4}
+SGD, ADAM, ADAMW, RMSPROP, ADAGRAD = range(5)
+
+
+class Rule(NamedTuple):
+    """An optimizer and what acts beside it; 0 switches a field off."""
+
+    optimizer: int
+    momentum: float  # mu of SGD, beta_1 of Adam and AdamW, rho of RMSprop
+    nesterov: int
+    beta2: float
+    epsilon: float
+    weight_decay: float  # AdamW's, decoupled from the gradient; weights only
+    l1: float
+    l2: float
+    max_norm: float  # longest a neuron's incoming weight vector may be
+    clip_norm: float  # longest the whole gradient may be
+
+
+class Step(NamedTuple):
+    """What one optimizer step needs besides the rule."""
+
+    rate: float  # learning rate; for Adam, over 1 - beta_1^t
+    root: float  # Adam's sqrt(1 - beta_2^t)
+    decay: float  # AdamW's factor of the weights, 1 - rate * weight_decay
+    scale: float  # factor of the gradient, below 1 where it is clipped
+
+
+def state_slots(optimizer: int, momentum: float) -> int:
+    """How many numbers an optimizer keeps for each parameter."""
+    return {SGD: int(momentum > 0), ADAM: 2, ADAMW: 2, RMSPROP: 1, ADAGRAD: 1}[optimizer]
+
+
+@kernel
+def begin_step(rule, rate, t, scale):
+    """The numbers of optimizer step t = 1, 2, ..."""
+    if rule.optimizer == ADAM or rule.optimizer == ADAMW:
+        # The bias corrections of Kingma and Ba 2015, section 3.
+        decay = 1.0 - rate * rule.weight_decay
+        root = np.sqrt(1.0 - rule.beta2**t)
+        return Step(rate / (1.0 - rule.momentum**t), root, decay, scale)
+    return Step(rate, 1.0, 1.0, scale)
+
+
+@kernel
+def penalized(g, w, l1, l2):
+    """Gradient of C + l2/2 w^2 + l1 |w|; the derivative of |w| is taken as 0 at 0."""
+    one, zero = broadcast_like(w, 1), broadcast_like(w, 0)
+    sign = select(w > 0, one, select(w < 0, -one, zero))
+    return fma(w, l2, fma(sign, l1, g))
+
+
+@kernel
+def _sgd(w, g, step):
+    """w - eta g (book, equation 20)."""
+    return fma(g, -step.rate, w)
+
+
+@kernel
+def _momentum(w, g, v, rule, step):
+    """v' = mu v - eta g, w' = w + v' (book, equations 107 and 108).
+
+    Nesterov's form looks ahead: w' = w + mu v' - eta g (Sutskever and others 2013, section 2.1).
+    """
+    v = fma(v, rule.momentum, g * -step.rate)
+    if rule.nesterov:
+        return fma(v, rule.momentum, fma(g, -step.rate, w)), v
+    return w + v, v
+
+
+@kernel
+def _adam(w, g, m, v, rule, step):
+    """Kingma and Ba 2015, algorithm 1; AdamW shrinks w first (Loshchilov and Hutter 2019).
+
+    m' = beta_1 m + (1 - beta_1) g
+    v' = beta_2 v + (1 - beta_2) g^2
+    w' = w - eta m_hat / (sqrt(v_hat) + epsilon), m_hat = m' / (1 - beta_1^t), v_hat alike
+    """
+    m = fma(m, rule.momentum, g * (1.0 - rule.momentum))
+    v = fma(v, rule.beta2, g * g * (1.0 - rule.beta2))
+    root = fma(sqrt(v), 1.0 / step.root, rule.epsilon)
+    return fma(m / root, -step.rate, w), m, v
+
+
+@kernel
+def _rmsprop(w, g, v, rule, step):
+    """v' = rho v + (1 - rho) g^2, w' = w - eta g / (sqrt(v') + epsilon); Hinton 2012, lecture 6."""
+    v = fma(v, rule.momentum, g * g * (1.0 - rule.momentum))
+    return fma(g / (sqrt(v) + rule.epsilon), -step.rate, w), v
+
+
+@kernel
+def _adagrad(w, g, v, rule, step):
+    """v' = v + g^2, w' = w - eta g / (sqrt(v') + epsilon) (Duchi and others 2011)."""
+    v = fma(g, g, v)
+    return fma(g / (sqrt(v) + rule.epsilon), -step.rate, w), v
+
+
+@kernel
+def _update_vector(rule, step, l1, l2, decay, parameters, state, at, gradient, g_at, count):
+    """Update the first `count` lanes of a vector of parameters."""
+    w = load_first(parameters, at, count)
+    g = load_first(gradient, g_at, count)
+    if step.scale != 1.0:
+        g = g * step.scale
+    if l1 != 0.0 or l2 != 0.0:
+        g = penalized(g, w, l1, l2)
+    second = at + parameters.size  # the state's second row
+    if rule.optimizer == SGD:
+        if rule.momentum == 0.0:
+            w = _sgd(w, g, step)
+        else:
+            w, v = _momentum(w, g, load_first(state, at, count), rule, step)
+            store_first(state, at, v, count)
+    elif rule.optimizer == RMSPROP:
+        w, v = _rmsprop(w, g, load_first(state, at, count), rule, step)
+        store_first(state, at, v, count)
+    elif rule.optimizer == ADAGRAD:
+        w, v = _adagrad(w, g, load_first(state, at, count), rule, step)
+        store_first(state, at, v, count)
+    else:
+        m, v = load_first(state, at, count), load_first(state, second, count)
+        w, m, v = _adam(w * decay, g, m, v, rule, step)
+        store_first(state, at, m, count)
+        store_first(state, second, v, count)
+    store_first(parameters, at, w, count)
+
+
+@kernel
+def update(rule, step, l1, l2, decay, model, at, gradient, g_at, count):
+    """Apply the rule to parameters at .. at + count, by gradient g_at .. g_at + count."""
+    parameters, state = model.parameters, model.state
+    width = lanes(parameters)
+    whole = count // width * width
+    for i in range(0, whole, width):
+        _update_vector(
+            rule, step, l1, l2, decay, parameters, state, at + i, gradient, g_at + i, width
+        )
+    if whole < count:
+        _update_vector(
+            rule, step, l1, l2, decay, parameters, state, at + whole, gradient, g_at + whole,
+            count - whole,
+        )  # fmt: skip
+
+
+@kernel
+def penalize(parameters, gradient, at, count, l1, l2):
+    """Add the derivative of the penalties to a slice of a stored gradient; return their cost."""
+    width = lanes(parameters)
+    cost = 0.0
+    for i in range(at, at + count, width):
+        left = at + count - i
+        w, g = load_first(parameters, i, left), load_first(gradient, i, left)
+        store_first(gradient, i, penalized(g, w, l1, l2), left)
+        cost += l2 / 2 * sum_lanes(w * w) + l1 * sum_lanes(select(w < 0, -w, w))
+    return cost
+
+
+@kernel
+def norm(array, at, count):
+    """Euclidean length of a slice."""
+    width = lanes(array)
+    total = 0.0
+    for i in range(at, at + count, width):
+        x = load_first(array, i, at + count - i)
+        total += sum_lanes(x * x)
+    return np.sqrt(total)
+
+
+@kernel
+def limit_norm(parameters, at, count, max_norm):
+    """Shorten a neuron's incoming weight vector to max_norm (Srivastava and others 2014, 5.1)."""
+    length = norm(parameters, at, count)
+    if length > max_norm:
+        factor = parameters.dtype.type(max_norm / length)
+        for i in range(at, at + count):
+            parameters[i] *= factor
