@@ -8,7 +8,7 @@ from fastbp.callbacks import EarlyStopping
 from fastbp.errors import DivergenceError
 from fastbp.history import History
 from fastbp.mlp import MLP
-from fastbp.optimizers import SGD, Adagrad, Adam, AdamW, RMSprop
+from fastbp.optimizers import Adagrad, Adam, AdamW, RMSprop, SGD
 from fastbp.schedules import (
     Constant,
     Cosine,

@@ -1,7 +1,7 @@
 """X, y and weights as the kernels read them, checked against a net.
 
-NaN and infinity in X are found by the kernels while they read it, and refused by `refuse_row`:
-a pass over X beforehand would cost more than all the other checks together.
+NaN and infinity in X are found by the kernels while they read it, and then refused by
+`refuse_not_finite`: a pass over X beforehand would cost more than all the other checks together.
 """
 
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from fastbp.architecture import Architecture
-from fastbp.kernels import layout
+from fastbp.kernels import checks, layout
 from fastbp.validation import Array, array, integer, message, number, read_only, shown
 
-__all__ = ["dataset", "features", "refuse_row"]
+__all__ = ["dataset", "features", "refuse_not_finite"]
 
 SUM_TOLERANCE = 1e-3  # targets of softmax add up to 1 within this, as float16 ones do
 
@@ -42,9 +42,10 @@ def features(X: object, n_inputs: int, dtype: "np.dtype[Any]", name: str = "X") 
     return read_only(rows)
 
 
-def refuse_row(row: int, dtype: "np.dtype[Any]", name: str = "X") -> NoReturn:
-    """Raise for a row in which a kernel met NaN or infinity."""
-    got = f"NaN, infinity or a number too large for {dtype} in row {row}"
+def refuse_not_finite(X: Array, name: str = "X") -> NoReturn:
+    """Raise for a read-only X in which a kernel met NaN or infinity; name the first such row."""
+    row = checks.first_bad_row(X)
+    got = f"NaN, infinity or a number too large for {X.dtype} in row {row}"
     raise ValueError(message(name, got, "finite numbers", "drop, fill in or scale such values"))
 
 

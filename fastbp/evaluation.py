@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastbp.architecture import Architecture
-from fastbp.data import refuse_row
-from fastbp.kernels import forward
+from fastbp.data import refuse_not_finite
+from fastbp.kernels.evaluate import evaluate as evaluate_kernel
 from fastbp.validation import Array
 from fastbp.workspace import Workspace
 
@@ -33,13 +33,13 @@ def counts_hits(net: Architecture, data: Any) -> bool:
 
 
 def evaluate(
-    net: Architecture, workspace: Workspace, parameters: Array, data: Any, name: str = "X"
+    net: Architecture, workspace: Workspace, parameters: Array, data: Any
 ) -> ClassifierScores | RegressionScores:
-    """Score read-only parameters on layout.Data, whose X is called `name` in messages."""
+    """Score read-only parameters on layout.Data."""
     moments = np.zeros((4, net.n_outputs))
-    bad_row, cost, weight, hits = workspace.run(forward.evaluate, parameters, data, moments)
+    bad_row, cost, weight, hits = workspace.run(evaluate_kernel, parameters, data, moments)
     if bad_row >= 0:
-        refuse_row(bad_row, net.dtype, name)
+        refuse_not_finite(data.X)
     if counts_hits(net, data):
         return ClassifierScores(cost / weight, hits / weight)
     return RegressionScores(cost / weight, r2_score(moments))

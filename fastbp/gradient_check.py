@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastbp.architecture import Architecture
-from fastbp.data import dataset, refuse_row
+from fastbp.data import dataset, refuse_not_finite
 from fastbp.kernels import backward, layout
 from fastbp.validation import Array, read_only
 from fastbp.workspace import Workspace
@@ -52,7 +52,7 @@ def check_gradient(net: Architecture, parameters: Array, X: object, y: object) -
     def cost(into: Array) -> float:
         bad_row, value = workspace.run(backward.value_and_grad, frozen, data, 0.0, 0.0, into)
         if bad_row >= 0:
-            refuse_row(bad_row, net.dtype)
+            refuse_not_finite(data.X)
         return float(value)
 
     cost(gradient)

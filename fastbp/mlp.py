@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fastbp.architecture import Architecture
 from fastbp.history import History
-from fastbp.initializers import INITIALIZERS, initialize
+from fastbp.initializers import initialize, INITIALIZERS
 from fastbp.net import Net
 from fastbp.optimizers import Optimizer
 from fastbp.serialization import load, save

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fastbp.architecture import Architecture
-from fastbp.data import dataset, features, refuse_row
-from fastbp.evaluation import ClassifierScores, RegressionScores, evaluate
-from fastbp.gradient_check import GradientCheck, check_gradient
+from fastbp.data import dataset, features, refuse_not_finite
+from fastbp.evaluation import ClassifierScores, evaluate, RegressionScores
+from fastbp.gradient_check import check_gradient, GradientCheck
 from fastbp.guard import Guard
 from fastbp.kernels import backward, forward, layout
-from fastbp.validation import Array, all_finite, array, message, number, read_only
+from fastbp.validation import all_finite, Array, array, message, number, read_only
 from fastbp.workspace import Workspace
 
 __all__ = ["Net"]
@@ -123,7 +123,7 @@ class Net:
         out = np.empty((rows.shape[0], net.sizes[-1]), net.dtype)
         bad_row = self._workspace.run(forward.forward, self._frozen, rows, out)
         if bad_row >= 0:
-            refuse_row(bad_row, net.dtype)
+            refuse_not_finite(rows)
         return out
 
     def predict(self, X: npt.ArrayLike) -> Array:
@@ -214,7 +214,7 @@ class Net:
             backward.value_and_grad, self._frozen, data, l1, l2, gradient
         )
         if bad_row >= 0:
-            refuse_row(bad_row, self.dtype)
+            refuse_not_finite(data.X)
         return float(cost), gradient
 
     def input_gradient(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
@@ -224,7 +224,7 @@ class Net:
         gradient = np.empty(data.X.shape, self.dtype)
         bad_row = self._workspace.run(backward.input_gradient, self._frozen, data, gradient)
         if bad_row >= 0:
-            refuse_row(bad_row, self.dtype)
+            refuse_not_finite(data.X)
         return gradient
 
     def layer_errors(self, X: npt.ArrayLike, y: npt.ArrayLike) -> list[Array]:
@@ -238,7 +238,7 @@ class Net:
         errors = np.empty(batch * sum(self.sizes[1:]), self.dtype)
         bad_row = self._workspace.run(backward.layer_errors, self._frozen, data, errors)
         if bad_row >= 0:
-            refuse_row(bad_row, self.dtype)
+            refuse_not_finite(data.X)
         ends = np.cumsum([batch * n for n in self.sizes[1:-1]])
         return [
             part.reshape(batch, n)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from fastbp.kernels import updates
-from fastbp.schedules import Schedule, as_schedule, set_checked
+from fastbp.schedules import as_schedule, Schedule, set_checked
 from fastbp.validation import boolean, choice, message, number, shown
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop"]

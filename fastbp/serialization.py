@@ -12,7 +12,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 
@@ -63,7 +63,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def load(path: str | os.PathLike[str]) -> tuple[Architecture, Array]:
     """Read what `save` wrote, as (architecture, parameters); MLP.load documents it."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open, SafetensorError
 
     if not Path(path).is_file():
         # safetensors' own errors do not name the file.

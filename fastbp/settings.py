@@ -9,7 +9,7 @@ import numpy as np
 
 from fastbp.architecture import Architecture
 from fastbp.callbacks import Callbacks
-from fastbp.optimizers import Optimizer, as_optimizer
+from fastbp.optimizers import as_optimizer, Optimizer
 from fastbp.progress import checked_progress
 from fastbp.threads import checked_threads
 from fastbp.validation import Array, boolean, integer, message, number, read_only

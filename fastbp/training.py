@@ -11,12 +11,12 @@ import math
 import time
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn, TYPE_CHECKING
 
 import numpy as np
 
 from fastbp.architecture import Architecture
-from fastbp.data import dataset, refuse_row
+from fastbp.data import dataset, refuse_not_finite
 from fastbp.errors import DivergenceError
 from fastbp.evaluation import counts_hits, evaluate
 from fastbp.history import History
@@ -27,7 +27,7 @@ from fastbp.optimizers import Optimizer
 from fastbp.progress import Progress
 from fastbp.settings import Settings
 from fastbp.threads import run_on_threads
-from fastbp.validation import Array, all_finite, message, read_only, shown
+from fastbp.validation import all_finite, Array, message, read_only, shown
 from fastbp.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Training:
         """Make one pass over the rows, and return what it measured."""
         memory, size = self.memory, self.settings.batch_size
         rates = read_only(self.schedule.rates(memory.epochs, self.steps, memory.schedule))
-        passed = memory.steps
+        steps_before = memory.steps
         self.report[:] = 0
         start = time.perf_counter()
         if self.settings.shuffle and self.steps > 1:
@@ -140,12 +140,12 @@ class Training:
             self.net._rng.shuffle(self.order)
         for first in range(0, self.steps, self.steps_per_call):
             last = min(first + self.steps_per_call, self.steps)
-            status = self.make_steps(first, last, rates, passed)
+            status = self.make_steps(first, last, rates, steps_before)
             if status == epoch_kernel.INPUT_NOT_FINITE:
                 raise NotFinite
             if status == epoch_kernel.COST_NOT_FINITE:
-                self.diverge("the loss", int(self.report[3]) + 1, rates)
-            memory.steps = passed + last
+                self.diverge("the loss", int(self.report[epoch_kernel.FAILED_STEP]) + 1, rates)
+            memory.steps = steps_before + last
             progress.advance(min(last * size, self.rows) - first * size)
         seconds = time.perf_counter() - start
         # The last update has had no cost computed after it.
@@ -160,37 +160,32 @@ class Training:
         logs["examples_per_second"] = self.rows / seconds
         return logs
 
-    def make_steps(self, first: int, last: int, rates: Array, passed: int) -> int:
-        """Make steps first..last-1 of a pass, before which `passed` steps were made."""
-        memory, scratch, settings = self.memory, self.scratch, self.settings
-        scratch.barrier[:] = 0
-        order = read_only(self.order)
-        return run_on_threads(
-            lambda thread: int(
-                epoch_kernel.train(
-                    scratch.workspace.plan,
-                    self.net.parameters,
-                    memory.slots,
-                    scratch.gradient,
-                    scratch.workspace.arena,
-                    self.data,
-                    order,
-                    settings.batch_size,
-                    first,
-                    last,
-                    rates,
-                    settings.rule,
-                    settings.dropout,
-                    passed,
-                    memory.seed,
-                    self.report,
-                    scratch.barrier,
-                    thread,
-                    settings.threads,
-                )
-            ),
-            settings.threads,
+    def make_steps(self, first: int, last: int, rates: Array, steps_before: int) -> int:
+        """Make steps first..last-1 of a pass; return the kernel's status."""
+        scratch, settings = self.scratch, self.settings
+        model = epoch_kernel.Model(
+            self.net.parameters, self.memory.slots, scratch.gradient, scratch.workspace.arena
         )
+        rows_pass = epoch_kernel.Pass(
+            read_only(self.order),
+            settings.batch_size,
+            rates,
+            settings.dropout,
+            steps_before,
+            self.memory.seed,
+        )
+        scratch.barrier[:] = 0
+
+        def call(thread: int) -> int:
+            team = epoch_kernel.Team(scratch.barrier, thread, settings.threads)
+            plan, data = scratch.workspace.plan, self.data
+            return int(
+                epoch_kernel.train(
+                    plan, model, data, rows_pass, settings.rule, first, last, self.report, team
+                )
+            )
+
+        return run_on_threads(call, settings.threads)
 
     def validate(self, rate: float) -> dict[str, float]:
         """Score the net on the validation data."""
@@ -243,9 +238,8 @@ def validation_dataset(net: Architecture, value: object) -> Any:
     names = (f"X of {name}", f"y of {name}")
     data = dataset(net, value[0], value[1], names=names)
     # Found only after an epoch, it would be too late to leave everything as it was.
-    bad_row = checks.first_bad_row(data.X)
-    if bad_row >= 0:
-        refuse_row(bad_row, net.dtype, names[0])
+    if checks.first_bad_row(data.X) >= 0:
+        refuse_not_finite(data.X, names[0])
     return data
 
 
@@ -285,7 +279,7 @@ def train(
         except NotFinite:
             training.restore()
             net._memory, net._rng.bit_generator.state = before
-            refuse_row(int(checks.first_bad_row(data.X)), architecture.dtype)
+            refuse_not_finite(data.X)
         except KeyboardInterrupt:
             if carry_over:  # or a loop over partial_fit could not be left
                 raise
