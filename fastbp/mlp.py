@@ -58,11 +58,11 @@ class MLP(Net):
     Examples
     --------
     >>> import numpy as np
-    >>> from fastbp import MLP
+    >>> from fastbp import MLP, Adam
     >>> X = np.random.default_rng(0).standard_normal((300, 2))
     >>> y = (X[:, 0] * X[:, 1] > 0).astype(int)
     >>> net = MLP([2, 16, 2], activation="tanh", seed=0)
-    >>> history = net.fit(X, y, epochs=60, optimizer="adam")
+    >>> history = net.fit(X, y, epochs=60, optimizer=Adam(0.01))
     >>> net.evaluate(X, y).accuracy > 0.9
     True
     """

@@ -5,8 +5,8 @@ of the step; v and m start at 0, and t counts steps from 1. Optimizers never cha
 remember between steps belongs to the net that is trained, so one optimizer can serve many nets.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 from fastbp.kernels import updates
@@ -29,7 +29,7 @@ class Optimizer:
         if schedule is not self.learning_rate:  # it was a number: keep it as a float
             set_checked(self, learning_rate=number("learning_rate", self.learning_rate))
 
-    @property
+    @cached_property  # partial_fit asks at every call
     def schedule(self) -> Schedule:
         """The learning rate as a schedule."""
         return as_schedule("learning_rate", self.learning_rate)
@@ -262,12 +262,12 @@ class Adagrad(Optimizer):
         return 0.0, 0, 0.0, self.epsilon, 0.0
 
 
-BY_NAME: dict[str, Callable[[], Optimizer]] = {
-    "sgd": SGD,
-    "adam": Adam,
-    "adamw": AdamW,
-    "rmsprop": RMSprop,
-    "adagrad": Adagrad,
+BY_NAME: dict[str, Optimizer] = {
+    "sgd": SGD(),
+    "adam": Adam(),
+    "adamw": AdamW(),
+    "rmsprop": RMSprop(),
+    "adagrad": Adagrad(),
 }
 
 
@@ -276,7 +276,7 @@ def as_optimizer(value: object) -> Optimizer:
     if isinstance(value, Optimizer):
         return value
     if isinstance(value, str):
-        return BY_NAME[choice("optimizer", value, BY_NAME)]()
+        return BY_NAME[choice("optimizer", value, BY_NAME)]
     if isinstance(value, type) and issubclass(value, Optimizer):
         got, expected = f"the class {value.__name__}", f"an instance, such as {value.__name__}()"
         raise TypeError(message("optimizer", got, expected))

@@ -260,8 +260,8 @@ class Warmup(Schedule):
     Examples
     --------
     >>> from fastbp import Warmup
-    >>> Warmup(0.8, epochs=2, start_fraction=0.5).rates(epoch=1, steps=2).tolist()
-    [0.6, 0.7]
+    >>> Warmup(0.8, epochs=2, start_fraction=0.5).rates(epoch=0, steps=2).tolist()
+    [0.4, 0.5]
     """
 
     after: Schedule | float

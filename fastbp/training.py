@@ -102,7 +102,7 @@ class Training:
         self.steps = -(-self.rows // settings.batch_size)
         step_flops = 6 * net.n_parameters * settings.batch_size
         self.steps_per_call = max(1, int(FLOPS_PER_CALL // step_flops))
-        self.natural = np.arange(self.rows)
+        self.natural = np.arange(self.rows, dtype=np.int64)
         self.order = self.natural.copy()
         self.report = np.zeros(4)
         self.schedule = settings.optimizer.schedule

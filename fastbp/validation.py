@@ -61,18 +61,20 @@ def number(
     below: bool = False,
 ) -> float:
     """Return a finite float in [minimum, maximum]; `above` and `below` leave out those ends."""
+    # A string has no __float__; arrays, booleans and NumPy's complex numbers have one.
+    refused = (bool, np.bool_, np.complexfloating, np.ndarray)
+    if type(value) is float or (hasattr(value, "__float__") and not isinstance(value, refused)):
+        real = float(value)
+        too_small = real <= minimum if above else real < minimum
+        too_large = real >= maximum if below else real > maximum
+        if math.isfinite(real) and not too_small and not too_large:
+            return real
+        kind: type[Exception] = ValueError
+    else:
+        kind = TypeError
     left, right = "(" if above else "[", ")" if below or math.isinf(maximum) else "]"
     expected = f"a number in {left}{minimum:g}, {maximum:g}{right}"
-    # numbers.Real would not know NumPy's scalars of every version; strings have no __float__.
-    if isinstance(value, (bool, np.bool_, complex, np.complexfloating)) or (
-        isinstance(value, np.ndarray) or not hasattr(value, "__float__")
-    ):
-        raise TypeError(message(name, shown(value), expected))
-    real = float(value)
-    inside = minimum <= real <= maximum and math.isfinite(real)
-    if not inside or (above and real == minimum) or (below and real == maximum):
-        raise ValueError(message(name, repr(real), expected))
-    return real
+    raise kind(message(name, shown(value), expected))
 
 
 def boolean(name: str, value: object) -> bool:
