@@ -269,11 +269,12 @@ def train(
         before = net._memory, net._rng.bit_generator.state
         memory, scratch = net._memory, net._scratch
         if not carry_over or memory is None or memory.optimizer != chosen.optimizer:
-            memory = net._memory = Memory.fresh(chosen.optimizer, architecture, net._rng)
+            memory = Memory.fresh(chosen.optimizer, architecture, net._rng)
         if scratch is None or scratch.key != Scratch.needs(chosen, memory):
             scratch = Scratch(architecture, chosen, memory)
-        net._scratch = scratch if carry_over else None
         training = Training(net, memory, scratch, data, validation, chosen)
+        net._memory, net._scratch = memory, scratch if carry_over else None
+        interrupted = False
         try:
             training.run(epochs)
         except NotFinite:
@@ -283,10 +284,12 @@ def train(
         except KeyboardInterrupt:
             if carry_over:  # or a loop over partial_fit could not be left
                 raise
+            interrupted = True
+        chosen.callbacks.end(net)
+        if interrupted:
             warnings.warn(
                 f"training was interrupted in epoch {memory.epochs + 1}; the net keeps what it "
                 f"has learned so far",
                 stacklevel=3,
             )
-        chosen.callbacks.end(net)
         return training.history
