@@ -8,7 +8,7 @@ Softmax is no function of one z: losses.py treats it, and it may stand in the la
 """
 
 from .elementary import exp, expm1, log1p, sigmoid, tanh
-from .jit import kernel
+from .jit import inlined, kernel
 from .simd import absolute, broadcast_like, erf, fma, select
 
 NAMES = (
@@ -36,105 +36,105 @@ SELU_SCALE = 1.0507009873554804934
 SELU_ALPHA = 1.6732632423543772848
 
 
-@kernel
+@inlined
 def sigmoid_prime(z, a):
     """sigma (1 - sigma); sigma is 1 / (1 + e^-z): book, chapter 1, equation 3."""
     return a * (1 - a)
 
 
-@kernel
+@inlined
 def tanh_prime(z, a):
     """1 - sigma^2; sigma is tanh: book, chapter 3, equations 109 to 111."""
     return fma(-a, a, 1)
 
 
-@kernel
+@inlined
 def relu(z):
     """max(0, z). NaN stays NaN, so that it is noticed."""
     return select(z < 0, broadcast_like(z, 0), z)
 
 
-@kernel
+@inlined
 def relu_prime(z, a):
     """1 above 0, else 0."""
     return select(z > 0, broadcast_like(z, 1), broadcast_like(z, 0))
 
 
-@kernel
+@inlined
 def leaky_relu(z):
     """z, or LEAKY_SLOPE z below 0."""
     return select(z > 0, z, z * LEAKY_SLOPE)
 
 
-@kernel
+@inlined
 def leaky_relu_prime(z, a):
     """1, or LEAKY_SLOPE below 0 and at 0."""
     return select(z > 0, broadcast_like(z, 1), broadcast_like(z, LEAKY_SLOPE))
 
 
-@kernel
+@inlined
 def elu(z):
     """z, or e^z - 1 below 0 (Clevert and others 2015, alpha = 1)."""
     return select(z > 0, z, expm1(z))
 
 
-@kernel
+@inlined
 def elu_prime(z, a):
     """1, or e^z below 0."""
     return select(z > 0, broadcast_like(z, 1), a + 1)
 
 
-@kernel
+@inlined
 def selu(z):
     """SELU_SCALE times z, or times SELU_ALPHA (e^z - 1) below 0."""
     return select(z > 0, z, expm1(z) * SELU_ALPHA) * SELU_SCALE
 
 
-@kernel
+@inlined
 def selu_prime(z, a):
     """SELU_SCALE times 1, or times SELU_ALPHA e^z below 0."""
     return select(z > 0, broadcast_like(z, SELU_SCALE), a + SELU_SCALE * SELU_ALPHA)
 
 
-@kernel
+@inlined
 def _normal_cdf(z):
     """Phi(z) = (1 + erf(z / sqrt 2)) / 2."""
     return fma(erf(z * 0.7071067811865476), 0.5, 0.5)
 
 
-@kernel
+@inlined
 def gelu(z):
     """z Phi(z), the exact form (Hendrycks and Gimpel 2016)."""
     return z * _normal_cdf(z)
 
 
-@kernel
+@inlined
 def gelu_prime(z, a):
     """Phi(z) + z phi(z), phi = Phi'."""
     density = exp(z * z * -0.5) * 0.3989422804014327  # 1 / sqrt(2 pi)
     return fma(z, density, _normal_cdf(z))
 
 
-@kernel
+@inlined
 def silu(z):
     """z s(z) with the sigmoid s (also called swish)."""
     return z * sigmoid(z)
 
 
-@kernel
+@inlined
 def silu_prime(z, a):
     """s + z s (1 - s)."""
     s = sigmoid(z)
     return fma(a, 1 - s, s)
 
 
-@kernel
+@inlined
 def softplus(z):
     """ln(1 + e^z) = max(0, z) + ln(1 + e^-|z|)."""
     return relu(z) + log1p(exp(-absolute(z)))
 
 
-@kernel
+@inlined
 def softplus_prime(z, a):
     """The sigmoid."""
     return sigmoid(z)

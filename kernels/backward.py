@@ -14,14 +14,14 @@ overwrites the other deltas and, where one is asked for, the gradient.
 from .activations import derivative
 from .batch import finish_row, gather_target
 from .forward import arena_matrix, block_is_finite, forward_block, weight_matrix
-from .jit import kernel
+from .jit import inlined, kernel
 from .layout import A, ACTIVATION, BIASES, DELTA, DROPPED, NEURONS, ROW_STEP, WEIGHTS, Z
 from .matmul import column_range, matmul, matrix, transpose
 from .simd import lanes, load, load_first, store, store_first
 from .updates import penalize
 
 
-@kernel
+@inlined
 def error_below(plan, parameters, arena, l, rows, first, last, dropped):
     """BP2: delta^(l-1) = (delta^l W^l) * sigma'(z^(l-1)), of neurons first .. last-1 below.
 
@@ -55,7 +55,7 @@ def bias_gradient(plan, arena, l, rows, first, last, nabla_b, at, accumulate):
         store_first(nabla_b, at + j - first, total, last - j)
 
 
-@kernel
+@inlined
 def weight_gradient(plan, arena, a_below, l, rows, first, last, nabla_w, at, accumulate):
     """BP4: nabla_w = (delta^l)^T a^(l-1), of neurons first .. last-1, to nabla_w[at:]."""
     delta = column_range(arena_matrix(plan, arena, l, DELTA, rows), first, last)
@@ -64,7 +64,7 @@ def weight_gradient(plan, arena, a_below, l, rows, first, last, nabla_w, at, acc
     matmul(transpose(delta), a_below, out, accumulate)
 
 
-@kernel
+@inlined
 def store_gradient(plan, arena, inputs, l, rows, first, last, gradient, accumulate):
     """BP3 and BP4 of neurons first .. last-1 of layer l, at their places in the flat gradient."""
     layer, n_below = plan.layers[l], plan.layers[l - 1, NEURONS]
@@ -91,7 +91,7 @@ def propagate_block(plan, parameters, arena, data, first, last, scale):
     return cost
 
 
-@kernel
+@inlined
 def mean_scale(data):
     """One over the weight of all rows."""
     if data.weights.size:

@@ -4,13 +4,13 @@
 weight; `finish_row` reads z^L, a^L and those, and leaves delta^L, cost and hit of the row.
 """
 
-from .jit import kernel
+from .jit import inlined, kernel
 from .layout import A, ACTIVATION, DELTA, NEURONS, ROW_STEP, Z
 from .losses import output_error
 from .simd import broadcast, fma, lanes, load, load_first, store, store_first, sum_lanes
 
 
-@kernel
+@inlined
 def gather_row(plan, data, arena, source, r):
     """Copy row `source` of X to row r of a^0; return whether all its numbers are finite.
 
@@ -33,7 +33,7 @@ def gather_row(plan, data, arena, source, r):
     return sum_lanes(zeros) == 0
 
 
-@kernel
+@inlined
 def gather_target(plan, data, arena, source, r):
     """Write the target and the weight of row `source` of the data as row r of the batch."""
     last = plan.layers.shape[0] - 1
@@ -49,7 +49,7 @@ def gather_target(plan, data, arena, source, r):
     arena[plan.row_weights + r] = data.weights[source] if data.weights.size else 1
 
 
-@kernel
+@inlined
 def argmax(array, at, n):
     """Index of the first of the greatest of n numbers."""
     best = 0
@@ -59,7 +59,7 @@ def argmax(array, at, n):
     return best
 
 
-@kernel
+@inlined
 def is_hit(arena, a_at, y_at, n):
     """Whether the predicted class is the target's; one output says class 1 above a half."""
     if n == 1:

@@ -7,12 +7,12 @@ else: no generator's state, so any thread can draw any part of the mask, in any 
 import numpy as np
 
 from .activations import derivative
-from .jit import kernel
+from .jit import inlined, kernel
 from .layout import A, ACTIVATION, DROPPED, ROW_STEP, Z
 from .simd import lanes, load, store
 
 
-@kernel
+@inlined
 def mix(x):
     """Scramble 64 bits: the finaliser of SplitMix64 (Steele, Lea and Flood 2014, figure 15)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

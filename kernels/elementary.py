@@ -5,11 +5,11 @@ term left out, r^8/8! (float32) or r^14/14! (float64), lies below half an ulp. T
 from e^r - 1 or from the series of artanh. Every function reads one vector and gives one.
 """
 
-from .jit import kernel
+from .jit import inlined, kernel
 from .simd import absolute, broadcast_like, fma, is_double, power_of_two, select, split_exponent
 
 
-@kernel
+@inlined
 def _round(x):
     """Nearest whole number, for |x| < 2^22: large enough a number has no fraction bits."""
     if is_double(x):
@@ -17,7 +17,7 @@ def _round(x):
     return (x + 12582912.0) - 12582912.0  # 1.5 * 2^23
 
 
-@kernel
+@inlined
 def _reduce(x):
     """(n, e^r - 1): x = n ln 2 + r. ln 2 is split so that n * (its head) is exact."""
     n = _round(x * 1.4426950408889634)  # 1 / ln 2
@@ -40,19 +40,19 @@ def _reduce(x):
     return n, fma(r * r, p, r)
 
 
-@kernel
+@inlined
 def maximum(a, b):
     """The greater of the two; b where one of them is NaN."""
     return select(a > b, a, b)
 
 
-@kernel
+@inlined
 def minimum(a, b):
     """The smaller of the two; b where one of them is NaN."""
     return select(a < b, a, b)
 
 
-@kernel
+@inlined
 def _clip(x, low, high):
     """Keep x within [low, high]; NaN stays NaN."""
     x = select(x < low, broadcast_like(x, low), x)
@@ -83,7 +83,7 @@ def expm1(x):
     return fma(scale, q, scale - 1)
 
 
-@kernel
+@inlined
 def _divide_by_sum(x, a, b):
     """x / (a + b) within 0.6 ulp: the rounding errors of the sum and of 1 / sum are put right."""
     total = a + b

@@ -18,7 +18,7 @@ from .backward import bias_gradient, error_below, store_gradient, weight_gradien
 from .batch import finish_row, gather_row, gather_target
 from .dropout import drop
 from .forward import arena_matrix, forward_layer
-from .jit import kernel
+from .jit import inlined, kernel
 from .layout import A, BIASES, BLOCK_COLUMNS, BLOCK_SIZE, NEURONS, WEIGHTS
 from .matmul import column_range
 from .simd import lanes
@@ -76,7 +76,7 @@ def train(plan, model, data, rows_pass, rule, first_step, last_step, report, tea
     return OK
 
 
-@kernel
+@inlined
 def propagate(plan, model, data, rows_pass, step, rows, report, team):
     """Gather a batch, run it forward, and leave delta^L (BP1) in the arena."""
     arena = model.arena
@@ -124,7 +124,7 @@ def propagate(plan, model, data, rows_pass, step, rows, report, team):
     return OK
 
 
-@kernel
+@inlined
 def descend(plan, model, rows_pass, rule, rate, t, rows, team):
     """BP2 to BP4 from the last layer down; each block of the gradient is applied at once."""
     numbers = begin_step(rule, rate, t, 1.0)
@@ -136,7 +136,7 @@ def descend(plan, model, rows_pass, rule, rate, t, rows, team):
     wait_for_all(team)
 
 
-@kernel
+@inlined
 def descend_clipped(plan, model, rows_pass, rule, rate, t, rows, team):
     """BP2 to BP4 into the stored gradient; then its norm, and the update by the clipped one."""
     width = lanes(model.arena)
@@ -164,7 +164,7 @@ def descend_clipped(plan, model, rows_pass, rule, rate, t, rows, team):
     wait_for_all(team)
 
 
-@kernel
+@inlined
 def propagate_below(plan, model, rows_pass, l, rows, team):
     """BP2: this thread's share of delta^(l-1), where there is one."""
     if l > 1:
@@ -175,7 +175,7 @@ def propagate_below(plan, model, rows_pass, l, rows, team):
         wait_for_all(team)
 
 
-@kernel
+@inlined
 def descend_layer(plan, model, rule, numbers, l, rows, first, last, thread):
     """BP3 and BP4 of neurons first .. last-1 of layer l, each block applied at once."""
     arena, block = model.arena, plan.blocks + thread * BLOCK_SIZE

@@ -5,7 +5,7 @@ overwrites z^l and a^l; training and inference are loops over it.
 """
 
 from .activations import activate, SOFTMAX
-from .jit import kernel
+from .jit import inlined, kernel
 from .layout import A, ACTIVATION, BIASES, NEURONS, ROW_STEP, WEIGHTS, Z
 from .losses import softmax
 from .matmul import column_range, matmul, matrix, row_range, transpose
@@ -26,7 +26,7 @@ def arena_matrix(plan, arena, l, what, rows):
     return matrix(arena, layer[what], rows, layer[NEURONS], layer[ROW_STEP])
 
 
-@kernel
+@inlined
 def forward_layer(plan, parameters, arena, a_below, l, rows, first, last):
     """z^l and a^l of neurons first .. last-1, from a^(l-1) (rows, n_(l-1))."""
     layer = plan.layers[l]

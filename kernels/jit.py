@@ -109,6 +109,11 @@ def kernel(function):
     return dispatcher
 
 
+def inlined(function):
+    """Make `function` part of each kernel that calls it, before anything is compiled."""
+    return numba.njit(inline="always", **FLAGS)(function)
+
+
 class _CompilationCounter(event.Listener):
     """Counts the kernels that numba compiles (not those it loads from disk), and the seconds."""
 

@@ -8,7 +8,7 @@ overflow. Reads z, a and y of a row; overwrites its a (softmax only) and its del
 
 from .activations import derivative, NAMES, SOFTMAX
 from .elementary import exp, log, log1p, maximum, minimum
-from .jit import kernel
+from .jit import inlined, kernel
 from .simd import (
     absolute,
     broadcast,
@@ -38,7 +38,7 @@ VALID_OUTPUTS = {
 _TINY = 1e-37  # the smallest a whose logarithm is asked for; still normal in float32
 
 
-@kernel
+@inlined
 def cost_of_output(loss, a, y):
     """C, per output, of the losses that are a sum over outputs of functions of a and y."""
     d = a - y
@@ -54,7 +54,7 @@ def cost_of_output(loss, a, y):
     return select(y > 0, fma(y, ratio, d), a)
 
 
-@kernel
+@inlined
 def cost_derivative(loss, a, y):
     """dC/da, per output, of the same losses."""
     d = a - y
@@ -68,7 +68,7 @@ def cost_derivative(loss, a, y):
     return d / maximum(a, broadcast_like(a, _TINY))  # POISSON: 1 - y / a
 
 
-@kernel
+@inlined
 def softmax(arena, z_at, a_at, n):
     """a_j = e^z_j / sum_k e^z_k of a row (book, equation 78); returns max z, sum e^(z - max)."""
     width = lanes(arena)

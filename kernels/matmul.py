@@ -13,7 +13,7 @@ its row of A and its column of B alone, not on the shape of C: so threads may sh
 
 from typing import NamedTuple
 
-from .jit import kernel
+from .jit import inlined, kernel
 from .simd import advance, lanes, pointer
 from .tiles import dot_columns, DOT_ROWS, dot_tile, outer_rows, outer_tile, OUTER_VECTORS
 
@@ -63,7 +63,7 @@ def matmul(A, B, C, accumulate):
         _matmul_dot(A, B, C)
 
 
-@kernel
+@inlined
 def _matmul_outer(A, B, C, accumulate):
     width = OUTER_VECTORS * lanes(C.data)
     for j in range(0, C.columns, width):
@@ -91,7 +91,7 @@ def _matmul_outer(A, B, C, accumulate):
             i += rows
 
 
-@kernel
+@inlined
 def _matmul_dot(A, B, C):
     i = 0
     while i < C.rows:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .jit import kernel
+from .jit import inlined, kernel
 from .simd import broadcast_like, fma, lanes, load_first, select, sqrt, store_first, sum_lanes
 
 OPTIMIZERS = {"sgd": 0, "adam": 1, "adamw": 2, "rmsprop": 3, "adagrad": 4}
@@ -45,7 +45,7 @@ def state_slots(optimizer: int, momentum: float) -> int:
     return {SGD: int(momentum > 0), ADAM: 2, ADAMW: 2, RMSPROP: 1, ADAGRAD: 1}[optimizer]
 
 
-@kernel
+@inlined
 def begin_step(rule, rate, t, scale):
     """The numbers of optimizer step t = 1, 2, ..."""
     if rule.optimizer == ADAM or rule.optimizer == ADAMW:
@@ -56,7 +56,7 @@ def begin_step(rule, rate, t, scale):
     return Step(rate, 1.0, 1.0, scale)
 
 
-@kernel
+@inlined
 def penalized(g, w, l1, l2):
     """Gradient of C + l2/2 w^2 + l1 |w|; the derivative of |w| is taken as 0 at 0."""
     one, zero = broadcast_like(w, 1), broadcast_like(w, 0)
@@ -64,13 +64,13 @@ def penalized(g, w, l1, l2):
     return fma(w, l2, fma(sign, l1, g))
 
 
-@kernel
+@inlined
 def _sgd(w, g, step):
     """w - eta g (book, equation 20)."""
     return fma(g, -step.rate, w)
 
 
-@kernel
+@inlined
 def _momentum(w, g, v, rule, step):
     """v' = mu v - eta g, w' = w + v' (book, equations 107 and 108).
 
@@ -82,7 +82,7 @@ def _momentum(w, g, v, rule, step):
     return w + v, v
 
 
-@kernel
+@inlined
 def _adam(w, g, m, v, rule, step):
     """Kingma and Ba 2015, algorithm 1; AdamW shrinks w first (Loshchilov and Hutter 2019).
 
@@ -96,14 +96,14 @@ def _adam(w, g, m, v, rule, step):
     return fma(m / root, -step.rate, w), m, v
 
 
-@kernel
+@inlined
 def _rmsprop(w, g, v, rule, step):
     """v' = rho v + (1 - rho) g^2, w' = w - eta g / (sqrt(v') + epsilon); Hinton 2012, lecture 6."""
     v = fma(v, rule.momentum, g * g * (1.0 - rule.momentum))
     return fma(g / (sqrt(v) + rule.epsilon), -step.rate, w), v
 
 
-@kernel
+@inlined
 def _adagrad(w, g, v, rule, step):
     """v' = v + g^2, w' = w - eta g / (sqrt(v') + epsilon) (Duchi and others 2011)."""
     v = fma(g, g, v)
@@ -170,7 +170,7 @@ def penalize(parameters, gradient, at, count, l1, l2):
     return cost
 
 
-@kernel
+@inlined
 def norm(array, at, count):
     """Euclidean length of a slice."""
     width = lanes(array)
@@ -181,7 +181,7 @@ def norm(array, at, count):
     return np.sqrt(total)
 
 
-@kernel
+@inlined
 def limit_norm(parameters, at, count, max_norm):
     """Shorten a neuron's incoming weight vector to max_norm (Srivastava and others 2014, 5.1)."""
     length = norm(parameters, at, count)
