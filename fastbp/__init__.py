@@ -9,12 +9,12 @@ from fastbp.errors import DivergenceError
 from fastbp.history import History
 from fastbp.mlp import MLP
 from fastbp.optimizers import Adagrad, Adam, AdamW, RMSprop, SGD
+from fastbp.plateau import ReduceOnPlateau
 from fastbp.schedules import (
     Constant,
     Cosine,
     Exponential,
     InverseScaling,
-    ReduceOnPlateau,
     Step,
     Warmup,
 )

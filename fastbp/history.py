@@ -71,12 +71,11 @@ class History(Mapping[str, list[float]]):
         return len(self._lists)
 
     def __getattr__(self, name: str) -> list[float]:
-        # Only asked when there is no such attribute; private names keep copy and pickle from
-        # looking for _lists before it exists.
-        if not name.startswith("_") and name in self._lists:
-            return self._lists[name]
-        recorded = ", ".join(self) if not name.startswith("_") else "no private names"
-        raise AttributeError(f"History has no {name!r}: it recorded {recorded}")
+        # Asked for what is no attribute: by pickle also before there are lists.
+        lists: dict[str, list[float]] = self.__dict__.get("_lists", {})
+        if name in lists:
+            return lists[name]
+        raise AttributeError(f"History has no {name!r}: it recorded {', '.join(lists)}")
 
     def __repr__(self) -> str:
         last = ", ".join(f"{name}={values[-1]:.4g}" for name, values in self.items() if values)

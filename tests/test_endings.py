@@ -1,6 +1,7 @@
 """How training ends: Ctrl-C, divergence, bad rows; and what it shows and starts meanwhile."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -93,6 +94,16 @@ def test_divergence_in_the_first_epoch_keeps_the_initial_parameters():
         net.fit(X, y, optimizer=SGD(1e30), batch_size=5)
     assert_array_equal(net.parameters, initial)
     net.fit(X, y, epochs=1)
+
+
+def test_divergence_travels_between_processes():
+    X, y = line()
+    net = MLP([3, 1], output="linear", loss="quadratic", seed=0)
+    with pytest.raises(DivergenceError) as caught:
+        net.fit(X, y, optimizer=SGD(1e30), batch_size=5)
+    copied = pickle.loads(pickle.dumps(caught.value))
+    assert str(copied) == str(caught.value)
+    assert (copied.epoch, copied.step) == (caught.value.epoch, caught.value.step)
 
 
 def test_an_overflow_in_the_last_step_of_all_is_divergence_too():

@@ -25,9 +25,10 @@ def test_attributes_describe_the_net():
 
 def test_repr_and_summary_say_what_the_net_is():
     net = MLP([4, 5, 3], activation="tanh", seed=0)
-    for part in ("[4, 5, 3]", "tanh", "softmax", "cross_entropy", "float32", "43"):
+    for part in ("tanh", "softmax", "cross_entropy", "float32", "43"):
         assert part in repr(net)
-        assert part in net.summary() or part == "[4, 5, 3]"
+        assert part in net.summary()
+    assert "[4, 5, 3]" in repr(net)
     assert "(5, 4)" in net.summary()
 
 
