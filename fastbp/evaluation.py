@@ -56,5 +56,6 @@ def r2_score(moments: Array) -> float:
     total = second - first**2 / weight
     varies = total > 0
     scores = np.where(residual == 0, 1.0, 0.0)
-    scores[varies] = 1 - residual[varies] / total[varies]
+    with np.errstate(invalid="ignore"):  # squares that overflowed: NaN says so
+        scores[varies] = 1 - residual[varies] / total[varies]
     return float(scores.mean())

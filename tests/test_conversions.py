@@ -6,6 +6,7 @@ from api_problems import blobs, line
 from numpy.testing import assert_array_equal
 
 from fastbp import MLP
+from fastbp.data import features
 
 X, Y = blobs(rows=12)
 WHOLE = np.round(4 * X)  # whole numbers, which every dtype below can hold
@@ -38,6 +39,19 @@ def test_inputs_of_any_real_kind_and_layout_are_converted(convert):
     assert_array_equal(net.forward(convert(WHOLE)), expected)
     history = net.fit(convert(WHOLE), Y, epochs=2)
     assert history.loss == MLP([4, 5, 3], seed=0).fit(WHOLE, Y, epochs=2).loss
+
+
+def test_kernels_get_aligned_read_only_rows_and_right_ones_are_not_copied():
+    # Other types of array would compile every kernel once more.
+    misaligned = np.frombuffer(b"0" + X.tobytes(), np.float32, offset=1).reshape(12, 4)
+    for rows in (misaligned, X, X.astype(">f4"), np.asfortranarray(X)):
+        converted = features(rows, 4, np.dtype(np.float32))
+        assert converted.flags.c_contiguous
+        assert converted.flags.aligned
+        assert not converted.flags.writeable
+        assert converted.dtype.isnative
+    assert np.shares_memory(features(X, 4, np.dtype(np.float32)), X)
+    assert X.flags.writeable
 
 
 def test_booleans_are_inputs_too():

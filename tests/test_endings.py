@@ -14,7 +14,7 @@ import pytest
 from api_problems import blobs, everything, line
 from numpy.testing import assert_array_equal
 
-from fastbp import DivergenceError, Exponential, MLP, SGD, threads
+from fastbp import DivergenceError, Exponential, MLP, SGD, threads, training
 
 
 def test_ctrl_c_in_a_callback_ends_fit_with_a_warning():
@@ -60,16 +60,16 @@ def test_ctrl_c_comes_out_of_partial_fit():
     net.partial_fit(X, y)
 
 
-def test_divergence_names_the_epoch_and_restores_the_last_finite_one():
+def test_divergence_names_the_epoch_and_restores_the_last_finite_one(monkeypatch):
+    monkeypatch.setattr(training, "FLOPS_PER_CALL", 1)  # so that steps of the epoch are counted
     X, y = line()
     net = MLP([3, 8, 1], output="linear", loss="quadratic", seed=0)
     kept = {}
 
     def keep(net, logs):
-        kept[logs["epoch"]] = net.parameters.copy(), net._memory.slots.copy(), net._memory.steps
+        kept[logs["epoch"]] = everything(net)
 
-    # The rate explodes in the third epoch: 1e-3, 1e-3 * 1e15, ...
-    class Explode(Exponential):
+    class Explode(Exponential):  # in the third epoch
         def rate(self, time, memory):
             return np.where(time < 2, 1e-3, 1e18)
 
@@ -80,10 +80,8 @@ def test_divergence_names_the_epoch_and_restores_the_last_finite_one():
     assert 1 <= caught.value.step <= 6
     assert caught.value.history.epochs == 2
     assert isinstance(caught.value, ArithmeticError)
-    parameters, slots, steps = kept[2]
-    assert_array_equal(net.parameters, parameters)
-    assert_array_equal(net._memory.slots, slots)
-    assert net._memory.steps == steps == 12
+    assert everything(net) == kept[2]
+    assert net._memory.steps == 12
 
 
 def test_divergence_in_the_first_epoch_keeps_the_initial_parameters():
@@ -94,6 +92,15 @@ def test_divergence_in_the_first_epoch_keeps_the_initial_parameters():
         net.fit(X, y, optimizer=SGD(1e30), batch_size=5)
     assert_array_equal(net.parameters, initial)
     net.fit(X, y, epochs=1)
+
+
+def test_a_validation_loss_that_is_not_finite_is_divergence_too():
+    X, y = line()
+    net = MLP([3, 1], output="linear", loss="quadratic", seed=0)
+    initial = net.parameters.copy()
+    with pytest.raises(DivergenceError, match="validation_data stopped being finite in epoch 1"):
+        net.fit(X, y, validation_data=(X, 1e30 * y))
+    assert_array_equal(net.parameters, initial)
 
 
 def test_divergence_travels_between_processes():
@@ -169,6 +176,19 @@ def test_training_on_threads_starts_no_threading_layer():
         [sys.executable, "-c", paths + code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_a_thread_that_ctrl_c_cannot_reach_starts_the_others(monkeypatch):
+    starters, run_together = [], threads.run_together
+
+    def record(call, n_threads):
+        starters.append(threading.current_thread())
+        return run_together(call, n_threads)
+
+    monkeypatch.setattr(threads, "run_together", record)
+    assert threads.run_on_threads(lambda thread: thread, 3) == 2
+    assert starters
+    assert threading.main_thread() not in starters
 
 
 def test_what_a_thread_raises_comes_out():

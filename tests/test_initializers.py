@@ -66,6 +66,12 @@ def test_orthogonal_rows_or_columns_are_orthonormal():
     assert_allclose(net.weights[1].T @ net.weights[1], np.eye(12), atol=1e-12)
 
 
+def test_orthogonal_signs_are_as_random_as_the_rest():
+    # Without a correction, QR makes this entry negative always.
+    signs = {np.sign(MLP([3, 3], init="orthogonal", seed=i).weights[0][0, 0]) for i in range(40)}
+    assert signs == {-1, 1}
+
+
 @pytest.mark.parametrize(
     ("activation", "init"),
     [

@@ -168,6 +168,13 @@ def test_r2_of_a_constant_target_is_1_if_it_is_met_and_else_0(target, r2):
     assert net.evaluate(np.ones((4, 2)), np.full(4, target)).r2 == r2
 
 
+def test_an_overflowing_loss_is_returned_as_it_is():
+    net = MLP([2, 1], output="linear", loss="quadratic", seed=0)
+    loss, r2 = net.evaluate(np.ones((3, 2)), [1e30, -1e30, 2e30])
+    assert loss == np.inf
+    assert np.isnan(r2)
+
+
 def test_check_gradient_finds_backpropagation_right():
     X, y = blobs(rows=6)
     check = MLP([4, 5, 3], activation="tanh", seed=0).check_gradient(X, y)
