@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import tomllib
+from pathlib import Path
 
 import naive
 import numpy as np
@@ -238,9 +240,5 @@ def test_a_copy_is_independent_and_trains_to_the_same_bits(duplicate):
 
 
 def test_the_version_is_that_of_the_package():
-    import tomllib
-    from pathlib import Path
-
-    root = Path(fastbp.__file__).parents[1]
-    described = tomllib.loads((root / "pyproject.toml").read_text())
-    assert fastbp.__version__ == described["project"]["version"]
+    pyproject = Path(__file__).parents[1] / "pyproject.toml"
+    assert fastbp.__version__ == tomllib.loads(pyproject.read_text())["project"]["version"]
