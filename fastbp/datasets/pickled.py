@@ -24,9 +24,9 @@ from fastbp.datasets.streams import open_maybe_gzip, read_at_most
 _MAX_INSTRUCTIONS = 1000
 _INSTRUCTIONS = """
     PROTO FRAME STOP MARK POP POP_MARK PUT BINPUT LONG_BINPUT MEMOIZE GET BINGET LONG_BINGET
-    NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG1
+    NONE NEWTRUE NEWFALSE INT LONG BININT BININT1 BININT2 LONG1
     STRING BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8
-    BINUNICODE SHORT_BINUNICODE BINUNICODE8
+    UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8
     EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST LIST APPEND APPENDS
     GLOBAL STACK_GLOBAL REDUCE BUILD
 """
@@ -50,7 +50,7 @@ def read_book_pickle(path: Path) -> Arrays:
     try:
         splits = _ArraysOnly(io.BytesIO(content), encoding="latin1").load()
     except Exception as error:  # on broken input, pickle raises almost every kind there is
-        raise ValueError(f"{path}: not a pickle of NumPy arrays ({error})") from error
+        raise ValueError(f"{path}: not a pickle of NumPy arrays ({error!s:.200})") from error
     notes = _flatten(splits)
     if notes is None:
         raise ValueError(
@@ -82,7 +82,7 @@ def _check_instructions(content: bytes, where: object) -> None:
             if count > _MAX_INSTRUCTIONS or slot > _MAX_INSTRUCTIONS:
                 raise ValueError(f"more than {_MAX_INSTRUCTIONS} instructions")
     except Exception as error:
-        raise ValueError(f"{where}: not a pickle of a few NumPy arrays ({error})") from error
+        raise ValueError(f"{where}: not a pickle of a few NumPy arrays ({error!s:.200})") from error
 
 
 class _Dtype:
