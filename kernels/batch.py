@@ -5,21 +5,21 @@ weight; `finish_row` reads z^L, a^L and those, and leaves delta^L, cost and hit 
 """
 
 from .jit import inlined, kernel
-from .layout import A, ACTIVATION, DELTA, NEURONS, ROW_STEP, Z
 from .losses import output_error
-from .simd import broadcast, fma, lanes, load, load_first, store, store_first, sum_lanes
+from .net import layer_of
+from .simd import broadcast, fma, lanes, load, load_first, store, sum_lanes
 
 
 @inlined
-def gather_row(plan, data, arena, source, r):
+def gather_row(net, examples, source, r):
     """Copy row `source` of X to row r of a^0; return whether all its numbers are finite.
 
     x * 0 is 0 for a finite x and NaN otherwise: one multiply-add a vector, where a separate pass
     over X costs 15 % of an epoch of a small net.
     """
-    X, n = data.X, data.X.shape[1]
-    width = lanes(arena)
-    start, target = source * n, plan.layers[0, A] + r * plan.layers[0, ROW_STEP]
+    n, X, arena = examples.columns, examples.X, net.arena
+    width, layer = lanes(arena), layer_of(net, 0)
+    start, target = source * n, layer.a + r * layer.row_step
     whole = n // width * width
     zeros = broadcast(arena, 0)
     for j in range(0, whole, width):
@@ -29,24 +29,23 @@ def gather_row(plan, data, arena, source, r):
     if whole < n:
         x = load_first(X, start + whole, n - whole)
         zeros = fma(x, 0, zeros)
-        store_first(arena, target + whole, x, n - whole)
+        store(arena, target + whole, x)
     return sum_lanes(zeros) == 0
 
 
 @inlined
-def gather_target(plan, data, arena, source, r):
+def gather_target(net, examples, source, r):
     """Write the target and the weight of row `source` of the data as row r of the batch."""
-    last = plan.layers.shape[0] - 1
-    n, row_step = plan.layers[last, NEURONS], plan.layers[last, ROW_STEP]
-    y_at = plan.targets + r * row_step
-    if data.labels.size:
+    arena, layer = net.arena, layer_of(net, net.depth)
+    n, at = layer.neurons, net.targets + r * layer.row_step
+    if examples.has_labels:
         for j in range(0, n, lanes(arena)):
-            store(arena, y_at + j, broadcast(arena, 0))
-        arena[y_at + data.labels[source]] = 1
+            store(arena, at + j, broadcast(arena, 0))
+        arena[at + examples.labels[source]] = 1
     else:
-        for j in range(n):
-            arena[y_at + j] = data.targets[source, j]
-    arena[plan.row_weights + r] = data.weights[source] if data.weights.size else 1
+        for j in range(0, n, lanes(arena)):
+            store(arena, at + j, load_first(examples.targets, source * n + j, n - j))
+    arena[net.row_weights + r] = examples.weights[source] if examples.has_weights else 1
 
 
 @inlined
@@ -68,23 +67,13 @@ def is_hit(arena, a_at, y_at, n):
 
 
 @kernel
-def finish_row(plan, arena, r, scale):
+def finish_row(net, r, scale):
     """BP1 and cost of row r of a batch: delta^L times scale, weighted cost, weighted hit."""
-    output = plan.layers[-1]
-    n, at = output[NEURONS], r * output[ROW_STEP]
-    a_at, y_at = output[A] + at, plan.targets + at
-    weight = arena[plan.row_weights + r]
-    cost = output_error(
-        plan.loss,
-        output[ACTIVATION],
-        arena,
-        output[Z] + at,
-        a_at,
-        y_at,
-        output[DELTA] + at,
-        n,
-        scale * weight,
-    )
+    arena, output = net.arena, layer_of(net, net.depth)
+    at = r * output.row_step
+    weight = arena[net.row_weights + r]
+    cost = output_error(net.loss, output, arena, at, net.targets + at, scale * weight)
     # A row of weight 0 does not count, be its cost infinite.
-    arena[plan.row_costs + r] = weight * cost if weight != 0 else weight
-    arena[plan.row_hits + r] = weight if is_hit(arena, a_at, y_at, n) else 0
+    arena[net.row_costs + r] = weight * cost if weight != 0 else weight
+    hit = is_hit(arena, output.a + at, net.targets + at, output.neurons)
+    arena[net.row_hits + r] = weight if hit else 0

@@ -1,13 +1,21 @@
 """Checks of a user's numbers that are passes over whole arrays."""
 
-from .forward import block_is_finite
+from .forward import is_finite
 from .jit import kernel
+from .simd import pointer
 
 
 @kernel
 def first_bad_row(X):
     """Index of the first row of X that holds NaN or infinity, or -1."""
+    n, x = X.shape[1], pointer(X, 0)
     for r in range(X.shape[0]):
-        if not block_is_finite(X, r, r + 1):
+        if not is_finite(x, r * n, (r + 1) * n):
             return r
     return -1
+
+
+@kernel
+def all_finite(v):
+    """Whether a vector holds neither NaN nor infinity."""
+    return is_finite(pointer(v, 0), 0, v.size)

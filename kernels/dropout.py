@@ -8,7 +8,7 @@ import numpy as np
 
 from .activations import derivative
 from .jit import inlined, kernel
-from .layout import A, ACTIVATION, DROPPED, ROW_STEP, Z
+from .net import layer_of
 from .simd import lanes, load, store
 
 
@@ -21,23 +21,23 @@ def mix(x):
 
 
 @kernel
-def drop(plan, arena, l, rows, first, last, rate, seed, step):
+def drop(net, l, rows, first, last, rate, seed, step):
     """Drop some of a^l, neurons first .. last-1 of each row; leave what BP2 will need.
 
     a' = a * mask, mask 0 (dropped) or 1 / (1 - rate) (kept); BP2 multiplies by mask * sigma'(z).
     """
-    layer = plan.layers[l]
-    kept = arena.dtype.type(1.0 / (1.0 - rate))
+    layer, arena = layer_of(net, l), net.arena
+    kept = 1.0 / (1.0 - rate)
     limit = np.uint64(rate * 18446744073709551616.0)  # 2^64
     key = mix(mix(np.uint64(seed) + np.uint64(step)) + np.uint64(l))
     for r in range(rows):
         row_key = mix(key + np.uint64(r))
-        at = r * layer[ROW_STEP]
+        at = r * layer.row_step
         for j in range(first, last):
             is_kept = mix(row_key + np.uint64(j)) >= limit
-            arena[layer[DROPPED] + at + j] = kept if is_kept else arena.dtype.type(0)
+            arena[layer.dropped + at + j] = kept if is_kept else 0.0
         for j in range(at + first, at + last, lanes(arena)):
-            mask = load(arena, layer[DROPPED] + j)
-            z, a = load(arena, layer[Z] + j), load(arena, layer[A] + j)
-            store(arena, layer[DROPPED] + j, mask * derivative(layer[ACTIVATION], z, a))
-            store(arena, layer[A] + j, mask * a)
+            mask = load(arena, layer.dropped + j)
+            z, a = load(arena, layer.z + j), load(arena, layer.a + j)
+            store(arena, layer.dropped + j, mask * derivative(layer.activation, z, a))
+            store(arena, layer.a + j, mask * a)

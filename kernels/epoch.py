@@ -17,13 +17,14 @@ import numpy as np
 from .backward import bias_gradient, error_below, store_gradient, weight_gradient
 from .batch import finish_row, gather_row, gather_target
 from .dropout import drop
-from .forward import arena_matrix, forward_layer
+from .forward import forward_layer
 from .jit import inlined, kernel
-from .layout import A, BIASES, BLOCK_COLUMNS, BLOCK_SIZE, NEURONS, WEIGHTS
+from .layout import BLOCK_COLUMNS, BLOCK_SIZE
 from .matmul import column_range
-from .simd import lanes
+from .net import a_matrix, layer_of, open_data, open_net
+from .simd import advance, flush_subnormals, lanes, pointer, restore_subnormals
 from .threads import share, wait_for_all
-from .updates import begin_step, limit_norm, norm, penalize, update
+from .updates import begin_step, limit_norm, norm, penalize, Slice, update
 
 # What `train` returns.
 OK, COST_NOT_FINITE, INPUT_NOT_FINITE = range(3)
@@ -59,62 +60,76 @@ class Team(NamedTuple):
     n_threads: int
 
 
+class Trainee(NamedTuple):
+    """Pointers to what training overwrites besides the net's parameters and arena."""
+
+    state: object
+    second_state: object
+    gradient: object
+    n_parameters: int
+
+
 @kernel
 def train(plan, model, data, rows_pass, rule, first_step, last_step, report, team):
     """Take steps first_step .. last_step-1 of a pass; report (4,) float64 is added to."""
+    net, examples = open_net(plan, model.parameters, model.arena), open_data(data)
+    n_parameters = model.parameters.size
+    # An optimizer with one state row, or none, never reads the second.
+    state, second_state = pointer(model.state, 0), pointer(model.state, model.state.shape[1])
+    trainee = Trainee(state, second_state, pointer(model.gradient, 0), n_parameters)
+    mode = flush_subnormals()
+    status = OK
     for step in range(first_step, last_step):
         rows = min(rows_pass.batch_size, rows_pass.order.size - step * rows_pass.batch_size)
-        status = propagate(plan, model, data, rows_pass, step, rows, report, team)
+        status = propagate(net, examples, rows_pass, step, rows, report, team)
         if status != OK:
             report[FAILED_STEP] = step
-            return status
+            break
         t = rows_pass.steps_before + step + 1
         if rule.clip_norm > 0.0:
-            descend_clipped(plan, model, rows_pass, rule, rows_pass.rates[step], t, rows, team)
+            descend_clipped(net, trainee, rows_pass, rule, rows_pass.rates[step], t, rows, team)
         else:
-            descend(plan, model, rows_pass, rule, rows_pass.rates[step], t, rows, team)
-    return OK
+            descend(net, trainee, rows_pass, rule, rows_pass.rates[step], t, rows, team)
+    restore_subnormals(mode)
+    return status
 
 
 @inlined
-def propagate(plan, model, data, rows_pass, step, rows, report, team):
+def propagate(net, examples, rows_pass, step, rows, report, team):
     """Gather a batch, run it forward, and leave delta^L (BP1) in the arena."""
-    arena = model.arena
-    L = plan.layers.shape[0] - 1
+    arena, width = net.arena, lanes(net.arena)
     first_row, last_row = share(rows, 1, team)
     finite = True
     for r in range(first_row, last_row):
         source = rows_pass.order[step * rows_pass.batch_size + r]
-        finite &= gather_row(plan, data, arena, source, r)
-        gather_target(plan, data, arena, source, r)
+        finite &= gather_row(net, examples, source, r)
+        gather_target(net, examples, source, r)
     if not finite:
         team.barrier[INPUT_NOT_FINITE] = 1
     wait_for_all(team)
     if team.barrier[INPUT_NOT_FINITE]:
         return INPUT_NOT_FINITE
 
-    a_below = arena_matrix(plan, arena, 0, A, rows)
-    for l in range(1, L + 1):
-        first, last = share(plan.layers[l, NEURONS], lanes(arena), team)
-        forward_layer(plan, model.parameters, arena, a_below, l, rows, first, last)
+    for l in range(1, net.depth + 1):
+        first, last = share(layer_of(net, l).neurons, width, team)
+        forward_layer(net, a_matrix(net, l - 1, rows), l, rows, first, last)
         if rows_pass.dropout[l] > 0.0:
             t = rows_pass.steps_before + step
-            drop(plan, arena, l, rows, first, last, rows_pass.dropout[l], rows_pass.seed, t)
-        a_below = arena_matrix(plan, arena, l, A, rows)
+            drop(net, l, rows, first, last, rows_pass.dropout[l], rows_pass.seed, t)
         wait_for_all(team)
 
     weight = 0.0
     for r in range(rows):
-        weight += arena[plan.row_weights + r]
+        weight += arena[net.row_weights + r]
     scale = 1.0 / weight if weight > 0.0 else 0.0
     for r in range(first_row, last_row):
-        finish_row(plan, arena, r, scale)  # BP1
+        finish_row(net, r, scale)  # BP1
     wait_for_all(team)
 
     cost, hits = 0.0, 0.0
     for r in range(rows):
-        cost += arena[plan.row_costs + r]
-        hits += arena[plan.row_hits + r]
+        cost += arena[net.row_costs + r]
+        hits += arena[net.row_hits + r]
     if not abs(cost) < np.inf:
         return COST_NOT_FINITE
     if team.thread == 0:
@@ -125,99 +140,113 @@ def propagate(plan, model, data, rows_pass, step, rows, report, team):
 
 
 @inlined
-def descend(plan, model, rows_pass, rule, rate, t, rows, team):
+def descend(net, trainee, rows_pass, rule, rate, t, rows, team):
     """BP2 to BP4 from the last layer down; each block of the gradient is applied at once."""
     numbers = begin_step(rule, rate, t, 1.0)
-    for l in range(plan.layers.shape[0] - 1, 0, -1):
+    for l in range(net.depth, 0, -1):
         # W^l may change only when all of delta^(l-1) has been computed from it.
-        propagate_below(plan, model, rows_pass, l, rows, team)
-        first, last = share(plan.layers[l, NEURONS], lanes(model.arena), team)
-        descend_layer(plan, model, rule, numbers, l, rows, first, last, team.thread)
+        propagate_below(net, rows_pass, l, rows, team)
+        first, last = share(layer_of(net, l).neurons, lanes(net.arena), team)
+        descend_layer(net, trainee, rule, numbers, l, rows, first, last, team.thread)
     wait_for_all(team)
 
 
 @inlined
-def descend_clipped(plan, model, rows_pass, rule, rate, t, rows, team):
+def descend_clipped(net, trainee, rows_pass, rule, rate, t, rows, team):
     """BP2 to BP4 into the stored gradient; then its norm, and the update by the clipped one."""
-    width = lanes(model.arena)
-    inputs = arena_matrix(plan, model.arena, 0, A, rows)
-    for l in range(plan.layers.shape[0] - 1, 0, -1):
-        propagate_below(plan, model, rows_pass, l, rows, team)
-        first, last = share(plan.layers[l, NEURONS], width, team)
-        store_gradient(plan, model.arena, inputs, l, rows, first, last, model.gradient, False)
-        n_below = plan.layers[l - 1, NEURONS]
-        at, count = plan.layers[l, WEIGHTS] + first * n_below, (last - first) * n_below
-        penalize(model.parameters, model.gradient, at, count, rule.l1, rule.l2)
+    nabla, width = trainee.gradient, lanes(net.arena)
+    for l in range(net.depth, 0, -1):
+        propagate_below(net, rows_pass, l, rows, team)
+        layer, a_below = layer_of(net, l), a_matrix(net, l - 1, rows)
+        first, last = share(layer.neurons, width, team)
+        store_gradient(net, a_below, l, rows, first, last, nabla, False)
+        at, count = layer.weights + first * a_below.columns, (last - first) * a_below.columns
+        penalize(net.parameters, nabla, at, count, rule.l1, rule.l2)
     wait_for_all(team)
     # Every thread takes the norm of the whole, for the same bits everywhere.
-    length = norm(model.gradient, 0, model.gradient.size)
+    length = norm(nabla, trainee.n_parameters)
     scale = rule.clip_norm / length if length > rule.clip_norm else 1.0
     numbers = begin_step(rule, rate, t, scale)
-    for l in range(1, plan.layers.shape[0]):
-        first, last = share(plan.layers[l, NEURONS], width, team)
-        n_below = plan.layers[l - 1, NEURONS]
-        at, count = plan.layers[l, WEIGHTS] + first * n_below, (last - first) * n_below
-        update(rule, numbers, 0.0, 0.0, numbers.decay, model, at, model.gradient, at, count)
-        at, count = plan.layers[l, BIASES] + first, last - first
-        update(rule, numbers, 0.0, 0.0, 1.0, model, at, model.gradient, at, count)
-        limit_norms(plan, model, rule, l, first, last)
+    for l in range(1, net.depth + 1):
+        layer, n_below = layer_of(net, l), layer_of(net, l - 1).neurons
+        first, last = share(layer.neurons, width, team)
+        at = layer.weights + first * n_below
+        count = (last - first) * n_below
+        update(
+            rule,
+            numbers,
+            0.0,
+            0.0,
+            numbers.decay,
+            slice_of(net, trainee, at, advance(nabla, at)),
+            count,
+        )
+        at = layer.biases + first
+        update(
+            rule,
+            numbers,
+            0.0,
+            0.0,
+            1.0,
+            slice_of(net, trainee, at, advance(nabla, at)),
+            last - first,
+        )
+        limit_norms(net, rule, l, first, last)
     wait_for_all(team)
 
 
+@kernel
+def slice_of(net, trainee, at, g):
+    """The parameters from element `at` on, with the gradient that a pointer gives."""
+    return Slice(
+        advance(net.parameters, at),
+        g,
+        advance(trainee.state, at),
+        advance(trainee.second_state, at),
+    )
+
+
 @inlined
-def propagate_below(plan, model, rows_pass, l, rows, team):
+def propagate_below(net, rows_pass, l, rows, team):
     """BP2: this thread's share of delta^(l-1), where there is one."""
     if l > 1:
-        n_below = plan.layers[l - 1, NEURONS]
-        first, last = share(n_below, lanes(model.arena), team)
-        dropped = rows_pass.dropout[l - 1] > 0.0
-        error_below(plan, model.parameters, model.arena, l, rows, first, last, dropped)
+        first, last = share(layer_of(net, l - 1).neurons, lanes(net.arena), team)
+        error_below(net, l, rows, first, last, rows_pass.dropout[l - 1] > 0.0)
         wait_for_all(team)
 
 
 @inlined
-def descend_layer(plan, model, rule, numbers, l, rows, first, last, thread):
+def descend_layer(net, trainee, rule, numbers, l, rows, first, last, thread):
     """BP3 and BP4 of neurons first .. last-1 of layer l, each block applied at once."""
-    arena, block = model.arena, plan.blocks + thread * BLOCK_SIZE
-    a_below = arena_matrix(plan, arena, l - 1, A, rows)
+    layer, a_below = layer_of(net, l), a_matrix(net, l - 1, rows)
+    block = advance(net.arena, net.blocks + thread * BLOCK_SIZE)
     n_below = a_below.columns
-    weights_at, biases_at = plan.layers[l, WEIGHTS], plan.layers[l, BIASES]
     columns = min(n_below, BLOCK_COLUMNS)
     neurons = BLOCK_SIZE // columns
     for j in range(first, last, neurons):
         j_end = min(j + neurons, last)
         for k in range(0, n_below, columns):
             k_end = min(k + columns, n_below)
-            a_part = column_range(a_below, k, k_end)
-            weight_gradient(plan, arena, a_part, l, rows, j, j_end, arena, block, False)  # BP4
+            weight_gradient(net, column_range(a_below, k, k_end), l, rows, j, j_end, block, False)
             # Whole rows of W follow each other in memory, as those of the block do.
             stretch = (j_end - j) * n_below if columns == n_below else k_end - k
             for i in range(0, (j_end - j) * (k_end - k), stretch):
-                at = weights_at + j * n_below + k + i // stretch * n_below
-                update(
-                    rule,
-                    numbers,
-                    rule.l1,
-                    rule.l2,
-                    numbers.decay,
-                    model,
-                    at,
-                    arena,
-                    block + i,
-                    stretch,
-                )
+                at = layer.weights + j * n_below + k + i // stretch * n_below
+                where = slice_of(net, trainee, at, advance(block, i))
+                update(rule, numbers, rule.l1, rule.l2, numbers.decay, where, stretch)
     for j in range(first, last, BLOCK_SIZE):
         j_end = min(j + BLOCK_SIZE, last)
-        bias_gradient(plan, arena, l, rows, j, j_end, arena, block, False)  # BP3
-        update(rule, numbers, 0.0, 0.0, 1.0, model, biases_at + j, arena, block, j_end - j)
-    limit_norms(plan, model, rule, l, first, last)
+        bias_gradient(net, l, rows, j, j_end, block, False)
+        where = slice_of(net, trainee, layer.biases + j, block)
+        update(rule, numbers, 0.0, 0.0, 1.0, where, j_end - j)
+    limit_norms(net, rule, l, first, last)
 
 
 @kernel
-def limit_norms(plan, model, rule, l, first, last):
+def limit_norms(net, rule, l, first, last):
     """Max-norm: keep each neuron's incoming weights within the rule's length, if it has one."""
     if rule.max_norm > 0.0:
-        n_below = plan.layers[l - 1, NEURONS]
+        layer, n_below = layer_of(net, l), layer_of(net, l - 1).neurons
         for j in range(first, last):
-            at = plan.layers[l, WEIGHTS] + j * n_below
-            limit_norm(model.parameters, at, n_below, rule.max_norm)
+            weights = advance(net.parameters, layer.weights + j * n_below)
+            limit_norm(weights, n_below, rule.max_norm)

@@ -5,50 +5,43 @@ overwrites z^l and a^l; training and inference are loops over it.
 """
 
 from .activations import activate, SOFTMAX
-from .jit import inlined, kernel
-from .layout import A, ACTIVATION, BIASES, NEURONS, ROW_STEP, WEIGHTS, Z
+from .jit import kernel
 from .losses import softmax
 from .matmul import column_range, matmul, matrix, row_range, transpose
-from .simd import broadcast, fma, lanes, load, load_first, store, store_first, sum_lanes
+from .net import a_matrix, layer_of, open_net, weight_matrix, z_matrix
+from .simd import broadcast, fma, lanes, load, load_first, pointer, store, store_first, sum_lanes
 
 
 @kernel
-def weight_matrix(plan, parameters, l):
-    """W^l (n_l, n_(l-1))."""
-    n, n_below = plan.layers[l, NEURONS], plan.layers[l - 1, NEURONS]
-    return matrix(parameters, plan.layers[l, WEIGHTS], n, n_below, n_below)
-
-
-@kernel
-def arena_matrix(plan, arena, l, what, rows):
-    """z^l, a^l or delta^l (rows, n_l): `what` is Z, A or DELTA."""
-    layer = plan.layers[l]
-    return matrix(arena, layer[what], rows, layer[NEURONS], layer[ROW_STEP])
-
-
-@inlined
-def forward_layer(plan, parameters, arena, a_below, l, rows, first, last):
+def forward_layer(net, a_below, l, rows, first, last):
     """z^l and a^l of neurons first .. last-1, from a^(l-1) (rows, n_(l-1))."""
-    layer = plan.layers[l]
-    W = row_range(weight_matrix(plan, parameters, l), first, last)
-    z = column_range(arena_matrix(plan, arena, l, Z, rows), first, last)
+    W = row_range(weight_matrix(net, l), first, last)
+    z = column_range(z_matrix(net, l, rows), first, last)
     matmul(a_below, transpose(W), z, False)
 
-    activation, n, row_step = layer[ACTIVATION], layer[NEURONS], layer[ROW_STEP]
+    layer, arena = layer_of(net, l), net.arena
     for j in range(first, last, lanes(arena)):
-        b = load_first(parameters, layer[BIASES] + j, n - j)
+        b = load_first(net.parameters, layer.biases + j, layer.neurons - j)
         for r in range(rows):
-            at = r * row_step + j
-            z_rj = load(arena, layer[Z] + at) + b
-            store(arena, layer[Z] + at, z_rj)
-            store(arena, layer[A] + at, activate(activation, z_rj))
+            at = r * layer.row_step + j
+            z_rj = load(arena, layer.z + at) + b
+            store(arena, layer.z + at, z_rj)
+            store(arena, layer.a + at, activate(layer.activation, z_rj))
 
 
 @kernel
-def block_is_finite(X, first, last):
-    """Whether rows first .. last-1 of X hold neither NaN nor infinity: x * 0 is 0 for others."""
+def forward_block(net, a_0, rows):
+    """Run rows a^0 (rows, n_0) through the net, up to z^L, and a^L but for softmax."""
+    a_below = a_0
+    for l in range(1, net.depth + 1):
+        forward_layer(net, a_below, l, rows, 0, layer_of(net, l).neurons)
+        a_below = a_matrix(net, l, rows)
+
+
+@kernel
+def is_finite(X, start, end):
+    """Whether X[start:end] holds neither NaN nor infinity: x * 0 is 0 for all others."""
     width = lanes(X)
-    start, end = first * X.shape[1], last * X.shape[1]
     zeros = broadcast(X, 0)
     whole = start + (end - start) // width * width
     for i in range(start, whole, width):
@@ -58,32 +51,24 @@ def block_is_finite(X, first, last):
 
 
 @kernel
-def forward_block(plan, parameters, arena, X, first, last):
-    """Run rows first .. last-1 of X through the net, up to z^L, and a^L but for softmax."""
-    rows = last - first
-    below = matrix(X, first * X.shape[1], rows, X.shape[1], X.shape[1])
-    for l in range(1, plan.layers.shape[0]):
-        forward_layer(plan, parameters, arena, below, l, rows, 0, plan.layers[l, NEURONS])
-        below = arena_matrix(plan, arena, l, A, rows)
-
-
-@kernel
 def forward(plan, parameters, arena, X, out):
     """Output activations of all rows of X (n, n_0) into out (n, n_L), a block at a time.
 
     Returns -1, or the first row of a block of X in which a number is not finite.
     """
-    output = plan.layers[-1]
-    n, row_step = output[NEURONS], output[ROW_STEP]
-    for first in range(0, X.shape[0], plan.rows):
-        last = min(first + plan.rows, X.shape[0])
-        if not block_is_finite(X, first, last):
+    net = open_net(plan, parameters, arena)
+    n_rows, n_0, x, y = X.shape[0], X.shape[1], pointer(X, 0), pointer(out, 0)
+    output = layer_of(net, net.depth)
+    n = output.neurons
+    for first in range(0, n_rows, net.rows):
+        last = min(first + net.rows, n_rows)
+        if not is_finite(x, first * n_0, last * n_0):
             return first
-        forward_block(plan, parameters, arena, X, first, last)
+        forward_block(net, matrix(x, first * n_0, last - first, n_0, n_0), last - first)
         for r in range(last - first):
-            z_at, a_at = output[Z] + r * row_step, output[A] + r * row_step
-            if output[ACTIVATION] == SOFTMAX:
-                softmax(arena, z_at, a_at, n)
-            for j in range(0, n, lanes(arena)):
-                store_first(out, (first + r) * n + j, load(arena, a_at + j), n - j)
+            z_at, a_at = output.z + r * output.row_step, output.a + r * output.row_step
+            if output.activation == SOFTMAX:
+                softmax(net.arena, z_at, a_at, n)
+            for j in range(0, n, lanes(x)):
+                store_first(y, (first + r) * n + j, load(net.arena, a_at + j), n - j)
     return -1

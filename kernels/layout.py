@@ -9,8 +9,8 @@
                  for each thread             one block of the weight gradient
 
 Rows in the arena are padded to whole cache lines, so that loops over vectors need no tails there.
-What the padding holds is never used in a result. Kernels get a `Plan`, which is the table of
-these places, beside the arrays.
+What the padding holds is never used in a result. A kernel that Python calls gets a `Plan`, the
+table of these places, beside the arrays; it makes them a `Net` (net.py) for those it calls.
 """
 
 from itertools import pairwise
@@ -20,9 +20,6 @@ import numpy as np
 
 from .simd import ALIGNMENT
 
-# Columns of Plan.layers; its row l is the book's layer l, row 0 the input.
-NEURONS, ROW_STEP, WEIGHTS, BIASES, ACTIVATION, Z, A, DELTA, DROPPED = range(9)
-
 BLOCK_ROWS = 128  # rows at a time in inference and full-batch gradients: arenas stay in cache
 # A block of the weight gradient, some rows of W by at most this many columns: 24 KB of float32,
 # so that the optimizer finds it in the first-level cache.
@@ -30,10 +27,24 @@ BLOCK_COLUMNS = 1024
 BLOCK_SIZE = 6 * BLOCK_COLUMNS
 
 
-class Plan(NamedTuple):
-    """All that kernels know of a network and its arena; offsets count elements."""
+class Layer(NamedTuple):
+    """Where a layer's numbers lie: offsets into the parameters (weights, biases) and the arena."""
 
-    layers: np.ndarray  # (L + 1, 9) int64
+    neurons: int
+    row_step: int  # elements from one row of its z, a, delta to the next
+    weights: int
+    biases: int
+    activation: int  # number in activations.ACTIVATIONS
+    z: int
+    a: int
+    delta: int
+    dropped: int  # factors that dropout leaves for BP2
+
+
+class Plan(NamedTuple):
+    """All that kernels need to know of a network and its arena; offsets count elements."""
+
+    layers: np.ndarray  # (L + 1, 9) int64, a Layer a row: the book's layer l, 0 the input
     loss: int  # number in losses.LOSSES
     rows: int  # most rows that the arena holds at a time
     targets: int
@@ -86,7 +97,6 @@ def plan(sizes, activations, loss, rows, dtype, threads=1) -> Plan:
         Threads that will train at once.
     """
     line = ALIGNMENT // np.dtype(dtype).itemsize
-    layers = np.zeros((len(sizes), 9), np.int64)
     at = 0
 
     def place(count):
@@ -94,19 +104,19 @@ def plan(sizes, activations, loss, rows, dtype, threads=1) -> Plan:
         start, at = at, at + -(-count // line) * line
         return start
 
-    slices = [(slice(0), slice(0)), *parameter_slices(sizes)]
-    for layer, n, (weights, biases), activation in zip(
-        layers, sizes, slices, [0, *activations], strict=True
+    layers = []
+    for n, activation, (weights, biases) in zip(
+        sizes, [0, *activations], [(slice(0), slice(0)), *parameter_slices(sizes)], strict=True
     ):
         row_step = -(-n // line) * line
-        layer[[NEURONS, ROW_STEP]] = n, row_step
-        layer[[WEIGHTS, BIASES]] = weights.start or 0, biases.start or 0
-        layer[ACTIVATION] = activation
-        layer[[Z, A, DELTA, DROPPED]] = [place(rows * row_step) for _ in range(4)]
-    targets = place(rows * int(layers[-1, ROW_STEP]))
+        z, a, delta, dropped = (place(rows * row_step) for _ in range(4))
+        where = weights.start or 0, biases.start or 0
+        layers.append(Layer(n, row_step, *where, activation, z, a, delta, dropped))
+    targets = place(rows * layers[-1].row_step)
     row_weights, row_costs, row_hits = place(rows), place(rows), place(rows)
     blocks = place(threads * BLOCK_SIZE)
-    return Plan(layers, int(loss), int(rows), targets, row_weights, row_costs, row_hits, blocks, at)
+    table = np.array(layers, np.int64)
+    return Plan(table, int(loss), int(rows), targets, row_weights, row_costs, row_hits, blocks, at)
 
 
 def arena_size(plan: Plan) -> int:

@@ -92,17 +92,19 @@ def softmax(arena, z_at, a_at, n):
 
 
 @kernel
-def output_error(loss, output, arena, z_at, a_at, y_at, delta_at, n, scale):
+def output_error(loss, output, arena, at, y_at, scale):
     """Cost of one row, unscaled; its output error times `scale` goes to delta.
 
-    Where the output is a softmax, a is computed here; otherwise it has been.
+    `output` is the last Layer, `at` where the row is in its z, a and delta. Where the output is a
+    softmax, a is computed here; otherwise it has been.
     """
-    width = lanes(arena)
+    width, n = lanes(arena), output.neurons
+    z_at, a_at, delta_at = output.z + at, output.a + at, output.delta + at
     cost = broadcast(arena, 0)
-    if output == SOFTMAX:
+    if output.activation == SOFTMAX:
         top, total = softmax(arena, z_at, a_at, n)
         log_total = log(total)
-        # sum_j g_j a_j, g = nabla_a C: what the Jacobian of softmax needs, or sum_j y_j
+        # Cross-entropy needs sum_j y_j; the Jacobian of softmax sum_j g_j a_j, g = nabla_a C.
         inner = broadcast(arena, 0)
         for j in range(0, n, width):
             a, y = load(arena, a_at + j), load_first(arena, y_at + j, n - j)  # a is 0 beyond n
@@ -126,7 +128,7 @@ def output_error(loss, output, arena, z_at, a_at, y_at, delta_at, n, scale):
                 delta = a - y
             else:
                 each = cost_of_output(loss, a, y)
-                delta = cost_derivative(loss, a, y) * derivative(output, z, a)
+                delta = cost_derivative(loss, a, y) * derivative(output.activation, z, a)
             cost = cost + select(first_lanes(each, n - j), each, broadcast_like(each, 0))
             store(arena, delta_at + j, delta * scale)
     return sum_lanes(cost)

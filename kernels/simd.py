@@ -115,9 +115,12 @@ def emit_mask(builder, count, lanes):
     return builder.icmp_signed("<", lane_numbers, limit)
 
 
-def _declare(builder, name, result, arguments):
-    kind = ir.FunctionType(result, arguments)
+def _get(builder, kind, name):
     return cgutils.get_or_insert_function(builder.module, kind, name)
+
+
+def _declare(builder, name, result, arguments):
+    return _get(builder, ir.FunctionType(result, arguments), name)
 
 
 def _suffix(vector) -> str:
@@ -489,6 +492,51 @@ def _bit_layout(vector):
 
 def _constant(vector, number):
     return ir.Constant(vector, [number] * vector.count)
+
+
+# The processor's mode.
+
+_X86 = llvm.get_process_triple().startswith(("x86_64", "i686", "i386"))
+_FLUSH = 0x8040  # MXCSR: results that would be subnormal, and operands that are, count as 0
+
+
+@intrinsic
+def flush_subnormals(typingctx):
+    """Make this thread take subnormal numbers for 0; return what `restore_subnormals` needs.
+
+    Optimizer state that decays towards 0 otherwise ends among them, and each operation on one
+    takes some 100 cycles: a step of [784, 100, 10] with Adam took 820 us instead of 80.
+    """
+    word = ir.IntType(32)
+
+    def emit(context, builder, signature, arguments):
+        if not _X86:
+            return word(0)
+        place = cgutils.alloca_once(builder, word)
+        address = builder.bitcast(place, ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [address.type])
+        builder.call(_get(builder, kind, "llvm.x86.sse.stmxcsr"), [address])
+        before = builder.load(place)
+        builder.store(builder.or_(before, word(_FLUSH)), place)
+        builder.call(_get(builder, kind, "llvm.x86.sse.ldmxcsr"), [address])
+        return before
+
+    return types.int32(), emit
+
+
+@intrinsic
+def restore_subnormals(typingctx, before):
+    """Give this thread the mode back that it had before `flush_subnormals`."""
+
+    def emit(context, builder, signature, arguments):
+        if _X86:
+            place = cgutils.alloca_once_value(builder, arguments[0])
+            address = builder.bitcast(place, ir.IntType(8).as_pointer())
+            kind = ir.FunctionType(ir.VoidType(), [address.type])
+            builder.call(_get(builder, kind, "llvm.x86.sse.ldmxcsr"), [address])
+        return context.get_dummy_value()
+
+    return types.void(before), emit
 
 
 # From a vector to one number.

@@ -10,7 +10,17 @@ from typing import NamedTuple
 import numpy as np
 
 from .jit import inlined, kernel
-from .simd import broadcast_like, fma, lanes, load_first, select, sqrt, store_first, sum_lanes
+from .simd import (
+    absolute,
+    broadcast_like,
+    fma,
+    lanes,
+    load_first,
+    select,
+    sqrt,
+    store_first,
+    sum_lanes,
+)
 
 OPTIMIZERS = {"sgd": 0, "adam": 1, "adamw": 2, "rmsprop": 3, "adagrad": 4}
 SGD, ADAM, ADAMW, RMSPROP, ADAGRAD = range(5)
@@ -110,51 +120,47 @@ def _adagrad(w, g, v, rule, step):
     return fma(g / (sqrt(v) + rule.epsilon), -step.rate, w), v
 
 
-@kernel
-def _update_vector(rule, step, l1, l2, decay, parameters, state, at, gradient, g_at, count):
-    """Update the first `count` lanes of a vector of parameters."""
-    w = load_first(parameters, at, count)
-    g = load_first(gradient, g_at, count)
-    if step.scale != 1.0:
-        g = g * step.scale
+class Slice(NamedTuple):
+    """Pointers to a stretch of the parameters and of what goes with them."""
+
+    w: object
+    g: object
+    m: object  # the state's first and second row; not read where the optimizer has none
+    v: object
+
+
+@inlined
+def _update_vector(rule, step, l1, l2, decay, at, i, count):
+    """Update `count` parameters, at most a vector, from the slice's element i on."""
+    w, g = load_first(at.w, i, count), load_first(at.g, i, count) * step.scale
     if l1 != 0.0 or l2 != 0.0:
         g = penalized(g, w, l1, l2)
-    second = at + parameters.size  # the state's second row
-    if rule.optimizer == SGD:
-        if rule.momentum == 0.0:
-            w = _sgd(w, g, step)
-        else:
-            w, v = _momentum(w, g, load_first(state, at, count), rule, step)
-            store_first(state, at, v, count)
-    elif rule.optimizer == RMSPROP:
-        w, v = _rmsprop(w, g, load_first(state, at, count), rule, step)
-        store_first(state, at, v, count)
-    elif rule.optimizer == ADAGRAD:
-        w, v = _adagrad(w, g, load_first(state, at, count), rule, step)
-        store_first(state, at, v, count)
+    if rule.optimizer == SGD and rule.momentum == 0.0:
+        w = _sgd(w, g, step)
     else:
-        m, v = load_first(state, at, count), load_first(state, second, count)
-        w, m, v = _adam(w * decay, g, m, v, rule, step)
-        store_first(state, at, m, count)
-        store_first(state, second, v, count)
-    store_first(parameters, at, w, count)
+        m = load_first(at.m, i, count)
+        if rule.optimizer == SGD:
+            w, m = _momentum(w, g, m, rule, step)
+        elif rule.optimizer == RMSPROP:
+            w, m = _rmsprop(w, g, m, rule, step)
+        elif rule.optimizer == ADAGRAD:
+            w, m = _adagrad(w, g, m, rule, step)
+        else:
+            w, m, v = _adam(w * decay, g, m, load_first(at.v, i, count), rule, step)
+            store_first(at.v, i, v, count)
+        store_first(at.m, i, m, count)
+    store_first(at.w, i, w, count)
 
 
 @kernel
-def update(rule, step, l1, l2, decay, model, at, gradient, g_at, count):
-    """Apply the rule to parameters at .. at + count, by gradient g_at .. g_at + count."""
-    parameters, state = model.parameters, model.state
-    width = lanes(parameters)
+def update(rule, step, l1, l2, decay, at, count):
+    """Apply the rule to `count` parameters of a slice."""
+    width = lanes(at.w)
     whole = count // width * width
     for i in range(0, whole, width):
-        _update_vector(
-            rule, step, l1, l2, decay, parameters, state, at + i, gradient, g_at + i, width
-        )
+        _update_vector(rule, step, l1, l2, decay, at, i, width)
     if whole < count:
-        _update_vector(
-            rule, step, l1, l2, decay, parameters, state, at + whole, gradient, g_at + whole,
-            count - whole,
-        )  # fmt: skip
+        _update_vector(rule, step, l1, l2, decay, at, whole, count - whole)
 
 
 @kernel
@@ -166,26 +172,25 @@ def penalize(parameters, gradient, at, count, l1, l2):
         left = at + count - i
         w, g = load_first(parameters, i, left), load_first(gradient, i, left)
         store_first(gradient, i, penalized(g, w, l1, l2), left)
-        cost += l2 / 2 * sum_lanes(w * w) + l1 * sum_lanes(select(w < 0, -w, w))
+        cost += l2 / 2 * sum_lanes(w * w) + l1 * sum_lanes(absolute(w))
     return cost
 
 
-@inlined
-def norm(array, at, count):
-    """Euclidean length of a slice."""
-    width = lanes(array)
+@kernel
+def norm(vector, count):
+    """Euclidean length of `count` numbers from a pointer on."""
+    width = lanes(vector)
     total = 0.0
-    for i in range(at, at + count, width):
-        x = load_first(array, i, at + count - i)
+    for i in range(0, count, width):
+        x = load_first(vector, i, count - i)
         total += sum_lanes(x * x)
     return np.sqrt(total)
 
 
 @inlined
-def limit_norm(parameters, at, count, max_norm):
+def limit_norm(weights, count, max_norm):
     """Shorten a neuron's incoming weight vector to max_norm (Srivastava and others 2014, 5.1)."""
-    length = norm(parameters, at, count)
+    length = norm(weights, count)
     if length > max_norm:
-        factor = parameters.dtype.type(max_norm / length)
-        for i in range(at, at + count):
-            parameters[i] *= factor
+        for i in range(count):
+            weights[i] *= max_norm / length

@@ -1,0 +1,121 @@
+"""A network and its data as kernels pass them on: pointers and numbers, nothing counted.
+
+An array that is handed from function to function is counted in and out by numba's runtime, 10 ns
+a time; inside a loop over vectors that was most of the time. So a kernel that Python calls, and
+whose caller keeps the arrays alive, begins with `open_net` and `open_data`.
+"""
+
+from typing import NamedTuple
+
+from .jit import inlined, kernel
+from .layout import Layer
+from .matmul import matrix
+from .simd import pointer
+
+LAYER_FIELDS = len(Layer._fields)
+
+
+class Net(NamedTuple):
+    """A Plan with its arrays."""
+
+    parameters: object  # pointer
+    arena: object  # pointer
+    layers: object  # pointer
+    depth: int  # L
+    loss: int
+    rows: int
+    targets: int
+    row_weights: int
+    row_costs: int
+    row_hits: int
+    blocks: int
+
+
+class Examples(NamedTuple):
+    """A Data."""
+
+    X: object  # pointer to (rows, columns)
+    rows: int
+    columns: int
+    labels: object  # pointer
+    has_labels: bool
+    targets: object  # pointer
+    weights: object  # pointer
+    has_weights: bool
+
+
+@inlined
+def open_net(plan, parameters, arena):
+    """The Net of a plan, its parameters and its arena."""
+    return Net(
+        pointer(parameters, 0),
+        pointer(arena, 0),
+        pointer(plan.layers, 0),
+        plan.layers.shape[0] - 1,
+        plan.loss,
+        plan.rows,
+        plan.targets,
+        plan.row_weights,
+        plan.row_costs,
+        plan.row_hits,
+        plan.blocks,
+    )
+
+
+@inlined
+def open_data(data):
+    """The Examples of a Data."""
+    return Examples(
+        pointer(data.X, 0),
+        data.X.shape[0],
+        data.X.shape[1],
+        pointer(data.labels, 0),
+        data.labels.size > 0,
+        pointer(data.targets, 0),
+        pointer(data.weights, 0),
+        data.weights.size > 0,
+    )
+
+
+@kernel
+def layer_of(net, l):
+    """Layer l of the book; layer 0 is the input."""
+    t, i = net.layers, l * LAYER_FIELDS
+    return Layer(
+        t[i], t[i + 1], t[i + 2], t[i + 3], t[i + 4], t[i + 5], t[i + 6], t[i + 7], t[i + 8]
+    )
+
+
+@kernel
+def weight_matrix(net, l):
+    """W^l (n_l, n_(l-1))."""
+    layer, n_below = layer_of(net, l), layer_of(net, l - 1).neurons
+    return matrix(net.parameters, layer.weights, layer.neurons, n_below, n_below)
+
+
+@kernel
+def z_matrix(net, l, rows):
+    """z^l (rows, n_l)."""
+    layer = layer_of(net, l)
+    return matrix(net.arena, layer.z, rows, layer.neurons, layer.row_step)
+
+
+@kernel
+def a_matrix(net, l, rows):
+    """a^l (rows, n_l); a^0 is the batch."""
+    layer = layer_of(net, l)
+    return matrix(net.arena, layer.a, rows, layer.neurons, layer.row_step)
+
+
+@kernel
+def delta_matrix(net, l, rows):
+    """delta^l (rows, n_l)."""
+    layer = layer_of(net, l)
+    return matrix(net.arena, layer.delta, rows, layer.neurons, layer.row_step)
+
+
+@kernel
+def rows_of(examples, first, last):
+    """Rows first .. last-1 of X, where the user has them."""
+    n = examples.columns
+    return matrix(examples.X, first * n, last - first, n, n)
