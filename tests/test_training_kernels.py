@@ -260,9 +260,9 @@ def masks_of(sizes, rows, rate, seed, step, dtype=np.float64):
     )
     assert trained.status == epoch.OK
     masks = []
-    for layer in network.plan.layers[1:]:
-        n, row_step, at = layer[[layout.NEURONS, layout.ROW_STEP, layout.A]]
-        masks.append(network.arena[at : at + rows * row_step].reshape(rows, -1)[:, :n].copy())
+    for layer in (layout.Layer(*row) for row in network.plan.layers[1:]):
+        a = network.arena[layer.a : layer.a + rows * layer.row_step].reshape(rows, -1)
+        masks.append(a[:, : layer.neurons].copy())
     np.testing.assert_array_equal(masks.pop(), 1)  # never on the output
     return masks
 
@@ -506,6 +506,19 @@ def test_parameters_that_are_not_finite_show_in_the_cost(activation, bad):
     trained = network.train(network.data(X, y), make_rule("sgd"), 0.1, 4)
     saturates = activation in ("sigmoid", "tanh") and bad == np.inf
     assert trained.status == (epoch.OK if saturates else epoch.COST_NOT_FINITE)
+
+
+@pytest.mark.parametrize("bad", [0.0, np.nan])
+def test_subnormal_numbers_are_back_after_training(bad):
+    """Training flushes them to 0, in its threads and while it lasts; also when it breaks off."""
+    vector, X, y, _ = make_data([3, 2], 8)
+    X[5, 1] += bad
+    network = Network([3, 2], [], "linear", "quadratic", vector, np.float64, rows=4)
+    trained = network.train(network.data(X, y), make_rule("adam"), 0.1, 4)
+    assert trained.status == (epoch.INPUT_NOT_FINITE if bad else epoch.OK)
+    least = np.full(9, np.finfo(float).tiny)
+    assert (least / 4 > 0).all()
+    assert (least / 4 * 4 == least).all()
 
 
 def test_rows_that_weigh_nothing_move_nothing():
