@@ -29,7 +29,7 @@ def error_below(net, l, rows, first, last, dropped):
     """
     W = column_range(weight_matrix(net, l), first, last)
     delta_below = column_range(delta_matrix(net, l - 1, rows), first, last)
-    matmul(delta_matrix(net, l, rows), W, delta_below, False)
+    matmul(delta_matrix(net, l, rows), W, delta_below, False, net.panel)
 
     below, arena = layer_of(net, l - 1), net.arena
     for r in range(rows):
@@ -60,7 +60,7 @@ def weight_gradient(net, a_below, l, rows, first, last, nabla_w, accumulate):
     delta = column_range(delta_matrix(net, l, rows), first, last)
     n_below = a_below.columns
     out = matrix(nabla_w, 0, last - first, n_below, n_below)
-    matmul(transpose(delta), a_below, out, accumulate)
+    matmul(transpose(delta), a_below, out, accumulate, net.panel)
 
 
 @inlined
@@ -102,7 +102,8 @@ def mean_scale(examples):
 @kernel
 def value_and_grad(plan, parameters, arena, data, l1, l2, gradient):
     """Mean cost of all rows with its penalties, and its gradient: (bad row or -1, cost)."""
-    net, examples, nabla = open_net(plan, parameters, arena), open_data(data), pointer(gradient, 0)
+    net, examples = open_net(plan, parameters, arena, 0), open_data(data)
+    nabla = pointer(gradient, 0)
     scale = mean_scale(examples)
     cost = 0.0
     for first in range(0, examples.rows, net.rows):
@@ -126,7 +127,7 @@ def value_and_grad(plan, parameters, arena, data, l1, l2, gradient):
 @kernel
 def input_gradient(plan, parameters, arena, data, dX):
     """BP2 once more, below layer 1: dC/dX = delta^1 W^1, of the mean cost; bad row or -1."""
-    net, examples, out = open_net(plan, parameters, arena), open_data(data), pointer(dX, 0)
+    net, examples, out = open_net(plan, parameters, arena, 0), open_data(data), pointer(dX, 0)
     scale, n_0 = mean_scale(examples), examples.columns
     for first in range(0, examples.rows, net.rows):
         last = min(first + net.rows, examples.rows)
@@ -134,7 +135,8 @@ def input_gradient(plan, parameters, arena, data, dX):
             return first
         propagate_block(net, examples, first, last, scale)
         dX_block = matrix(out, first * n_0, last - first, n_0, n_0)
-        matmul(delta_matrix(net, 1, last - first), weight_matrix(net, 1), dX_block, False)
+        delta = delta_matrix(net, 1, last - first)
+        matmul(delta, weight_matrix(net, 1), dX_block, False, net.panel)
     return -1
 
 
@@ -144,7 +146,7 @@ def layer_errors(plan, parameters, arena, data, errors):
 
     Those of each example for itself: not divided by the number of rows.
     """
-    net, examples, out = open_net(plan, parameters, arena), open_data(data), pointer(errors, 0)
+    net, examples, out = open_net(plan, parameters, arena, 0), open_data(data), pointer(errors, 0)
     for first in range(0, examples.rows, net.rows):
         last = min(first + net.rows, examples.rows)
         if not is_finite(examples.X, first * examples.columns, last * examples.columns):

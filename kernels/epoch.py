@@ -19,7 +19,7 @@ from .batch import finish_row, gather_row, gather_target
 from .dropout import drop
 from .forward import forward_layer
 from .jit import inlined, kernel
-from .layout import BLOCK_COLUMNS, BLOCK_SIZE
+from .layout import BLOCK_NEURONS, BLOCK_SIZE
 from .matmul import column_range
 from .net import a_matrix, layer_of, open_data, open_net
 from .simd import advance, flush_subnormals, lanes, pointer, restore_subnormals
@@ -72,7 +72,7 @@ class Trainee(NamedTuple):
 @kernel
 def train(plan, model, data, rows_pass, rule, first_step, last_step, report, team):
     """Take steps first_step .. last_step-1 of a pass; report (4,) float64 is added to."""
-    net, examples = open_net(plan, model.parameters, model.arena), open_data(data)
+    net, examples = open_net(plan, model.parameters, model.arena, team.thread), open_data(data)
     n_parameters = model.parameters.size
     # An optimizer with one state row, or none, never reads the second.
     state, second_state = pointer(model.state, 0), pointer(model.state, model.state.shape[1])
@@ -142,12 +142,12 @@ def propagate(net, examples, rows_pass, step, rows, report, team):
 @inlined
 def descend(net, trainee, rows_pass, rule, rate, t, rows, team):
     """BP2 to BP4 from the last layer down; each block of the gradient is applied at once."""
-    numbers = begin_step(rule, rate, t, 1.0)
+    numbers = begin_step(rule, rate, t, 1.0, True)
     for l in range(net.depth, 0, -1):
         # W^l may change only when all of delta^(l-1) has been computed from it.
         propagate_below(net, rows_pass, l, rows, team)
         first, last = share(layer_of(net, l).neurons, lanes(net.arena), team)
-        descend_layer(net, trainee, rule, numbers, l, rows, first, last, team.thread)
+        descend_layer(net, trainee, rule, numbers, l, rows, first, last)
     wait_for_all(team)
 
 
@@ -166,31 +166,14 @@ def descend_clipped(net, trainee, rows_pass, rule, rate, t, rows, team):
     # Every thread takes the norm of the whole, for the same bits everywhere.
     length = norm(nabla, trainee.n_parameters)
     scale = rule.clip_norm / length if length > rule.clip_norm else 1.0
-    numbers = begin_step(rule, rate, t, scale)
+    numbers = begin_step(rule, rate, t, scale, False)
     for l in range(1, net.depth + 1):
         layer, n_below = layer_of(net, l), layer_of(net, l - 1).neurons
         first, last = share(layer.neurons, width, team)
-        at = layer.weights + first * n_below
-        count = (last - first) * n_below
-        update(
-            rule,
-            numbers,
-            0.0,
-            0.0,
-            numbers.decay,
-            slice_of(net, trainee, at, advance(nabla, at)),
-            count,
-        )
-        at = layer.biases + first
-        update(
-            rule,
-            numbers,
-            0.0,
-            0.0,
-            1.0,
-            slice_of(net, trainee, at, advance(nabla, at)),
-            last - first,
-        )
+        at, count = layer.weights + first * n_below, (last - first) * n_below
+        update(rule, numbers, True, slice_of(net, trainee, at, advance(nabla, at)), 1, count, 0)
+        at, count = layer.biases + first, last - first
+        update(rule, numbers, False, slice_of(net, trainee, at, advance(nabla, at)), 1, count, 0)
         limit_norms(net, rule, l, first, last)
     wait_for_all(team)
 
@@ -216,29 +199,26 @@ def propagate_below(net, rows_pass, l, rows, team):
 
 
 @inlined
-def descend_layer(net, trainee, rule, numbers, l, rows, first, last, thread):
+def descend_layer(net, trainee, rule, numbers, l, rows, first, last):
     """BP3 and BP4 of neurons first .. last-1 of layer l, each block applied at once."""
     layer, a_below = layer_of(net, l), a_matrix(net, l - 1, rows)
-    block = advance(net.arena, net.blocks + thread * BLOCK_SIZE)
     n_below = a_below.columns
-    columns = min(n_below, BLOCK_COLUMNS)
-    neurons = BLOCK_SIZE // columns
-    for j in range(first, last, neurons):
+    neurons = min(last - first, BLOCK_NEURONS)
+    columns = min(n_below, BLOCK_SIZE // neurons // 64 * 64) if neurons > 0 else 0
+    for j in range(first, last, BLOCK_NEURONS):
         j_end = min(j + neurons, last)
         for k in range(0, n_below, columns):
             k_end = min(k + columns, n_below)
-            weight_gradient(net, column_range(a_below, k, k_end), l, rows, j, j_end, block, False)
-            # Whole rows of W follow each other in memory, as those of the block do.
-            stretch = (j_end - j) * n_below if columns == n_below else k_end - k
-            for i in range(0, (j_end - j) * (k_end - k), stretch):
-                at = layer.weights + j * n_below + k + i // stretch * n_below
-                where = slice_of(net, trainee, at, advance(block, i))
-                update(rule, numbers, rule.l1, rule.l2, numbers.decay, where, stretch)
+            a_part = column_range(a_below, k, k_end)
+            weight_gradient(net, a_part, l, rows, j, j_end, net.block, False)
+            at = layer.weights + j * n_below + k
+            where = slice_of(net, trainee, at, net.block)
+            update(rule, numbers, True, where, j_end - j, k_end - k, n_below)
     for j in range(first, last, BLOCK_SIZE):
         j_end = min(j + BLOCK_SIZE, last)
-        bias_gradient(net, l, rows, j, j_end, block, False)
-        where = slice_of(net, trainee, layer.biases + j, block)
-        update(rule, numbers, 0.0, 0.0, 1.0, where, j_end - j)
+        bias_gradient(net, l, rows, j, j_end, net.block, False)
+        where = slice_of(net, trainee, layer.biases + j, net.block)
+        update(rule, numbers, False, where, 1, j_end - j, 0)
     limit_norms(net, rule, l, first, last)
 
 

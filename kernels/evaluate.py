@@ -13,7 +13,7 @@ def evaluate(plan, parameters, arena, data, moments):
     moments (4, n_L), for R^2: of each output, sum w, sum w d, sum w d^2, sum w (y - a)^2, where
     d = y - (y of the first row).
     """
-    net, examples = open_net(plan, parameters, arena), open_data(data)
+    net, examples = open_net(plan, parameters, arena, 0), open_data(data)
     output = layer_of(net, net.depth)
     cost, weight, hits = 0.0, 0.0, 0.0
     moments[:] = 0.0

@@ -17,7 +17,7 @@ def forward_layer(net, a_below, l, rows, first, last):
     """z^l and a^l of neurons first .. last-1, from a^(l-1) (rows, n_(l-1))."""
     W = row_range(weight_matrix(net, l), first, last)
     z = column_range(z_matrix(net, l, rows), first, last)
-    matmul(a_below, transpose(W), z, False)
+    matmul(a_below, transpose(W), z, False, net.panel)
 
     layer, arena = layer_of(net, l), net.arena
     for j in range(first, last, lanes(arena)):
@@ -56,7 +56,7 @@ def forward(plan, parameters, arena, X, out):
 
     Returns -1, or the first row of a block of X in which a number is not finite.
     """
-    net = open_net(plan, parameters, arena)
+    net = open_net(plan, parameters, arena, 0)
     n_rows, n_0, x, y = X.shape[0], X.shape[1], pointer(X, 0), pointer(out, 0)
     output = layer_of(net, net.depth)
     n = output.neurons

@@ -6,7 +6,7 @@
                                              a^0 holds the gathered rows of X
                  for the batch               targets (rows, row_step of the last layer),
                                              weight, cost and hit of each row
-                 for each thread             one block of the weight gradient
+                 for each thread             a block of the weight gradient, a panel (matmul.py)
 
 Rows in the arena are padded to whole cache lines, so that loops over vectors need no tails there.
 What the padding holds is never used in a result. A kernel that Python calls gets a `Plan`, the
@@ -18,13 +18,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .matmul import PANEL_SIZE
 from .simd import ALIGNMENT
 
 BLOCK_ROWS = 128  # rows at a time in inference and full-batch gradients: arenas stay in cache
-# A block of the weight gradient, some rows of W by at most this many columns: 24 KB of float32,
-# so that the optimizer finds it in the first-level cache.
-BLOCK_COLUMNS = 1024
-BLOCK_SIZE = 6 * BLOCK_COLUMNS
+# A block of the weight gradient: 24 KB of float32, so that the optimizer finds it in the
+# first-level cache; enough neurons that each load of a^(l-1) serves several register tiles.
+BLOCK_SIZE = 6144
+BLOCK_NEURONS = 48
 
 
 class Layer(NamedTuple):
@@ -52,6 +53,7 @@ class Plan(NamedTuple):
     row_costs: int
     row_hits: int
     blocks: int  # first thread's gradient block
+    panels: int  # first thread's panel (matmul.py)
     size: int  # of the arena
 
 
@@ -115,8 +117,11 @@ def plan(sizes, activations, loss, rows, dtype, threads=1) -> Plan:
     targets = place(rows * layers[-1].row_step)
     row_weights, row_costs, row_hits = place(rows), place(rows), place(rows)
     blocks = place(threads * BLOCK_SIZE)
+    panels = place(threads * PANEL_SIZE)
     table = np.array(layers, np.int64)
-    return Plan(table, int(loss), int(rows), targets, row_weights, row_costs, row_hits, blocks, at)
+    return Plan(
+        table, int(loss), int(rows), targets, row_weights, row_costs, row_hits, blocks, panels, at
+    )
 
 
 def arena_size(plan: Plan) -> int:

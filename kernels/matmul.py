@@ -1,21 +1,31 @@
 """The matrix products of backpropagation, from register tiles (tiles.py).
 
 A `Matrix` is a view of numbers in somebody else's array: a pointer, a shape and two steps. It
-owns nothing, so its array must outlive it. `matmul(A, B, C)` looks at the steps of B:
+owns nothing, so its array must outlive it. `matmul(A, B, C, ...)` looks at the steps of B:
 
-    forward          z = a W^T               B has its columns side by side in memory: dot
-    delta back       delta W                 B has its rows side by side: outer
-    weight gradient  delta^T a               B has its rows side by side: outer
+    forward          z = a W^T               B has its columns side by side in memory
+    delta back       delta W                 B has its rows side by side
+    weight gradient  delta^T a               B has its rows side by side
 
-C is written, A and B are read; C must not overlap them. All bits of an element of C depend on
-its row of A and its column of B alone, not on the shape of C: so threads may share C in any way.
+Outer tiles want rows of B, a panel of some columns and some depth at a time. A panel that many
+tiles will read is first packed: copied, or transposed, to where it lies densely and stays in the
+first-level cache. A forward product with few rows, where that would not pay, is made of dot tiles.
+
+C is written, A and B are read, and C must overlap neither. Each element of C is summed over the
+same stretches of depth in the same order, whichever part of C is asked for: so threads may share
+C in any way without changing a bit.
 """
 
 from typing import NamedTuple
 
 from .jit import inlined, kernel
-from .simd import advance, lanes, pointer
+from .simd import advance, lanes, load_first, pointer, store, transpose_block
 from .tiles import dot_columns, DOT_ROWS, dot_tile, outer_rows, outer_tile, OUTER_VECTORS
+
+PANEL_DEPTH = 96  # rows of a panel: with 4 vectors of 64 bytes, 24 KB of the first-level cache
+PANEL_SIZE = PANEL_DEPTH * 64  # elements of a panel, at most: 4 vectors of 16
+PACK_FROM = 24  # rows of C from which packing a panel pays
+DOT_BELOW = 24  # rows of A below which a forward product is made of dot tiles
 
 
 class Matrix(NamedTuple):
@@ -42,78 +52,95 @@ def transpose(A):
 
 @kernel
 def row_range(A, first, last):
-    """Rows first..last-1 of A."""
+    """Rows first .. last-1 of A."""
     data = advance(A.data, first * A.row_step)
     return Matrix(data, last - first, A.columns, A.row_step, A.column_step)
 
 
 @kernel
 def column_range(A, first, last):
-    """Columns first..last-1 of A."""
+    """Columns first .. last-1 of A."""
     data = advance(A.data, first * A.column_step)
     return Matrix(data, A.rows, last - first, A.row_step, A.column_step)
 
 
 @kernel
-def matmul(A, B, C, accumulate):
-    """C = A B, or C += A B; C has its rows in memory order, and so has A or B^T (see above)."""
-    if B.column_step == 1:
-        _matmul_outer(A, B, C, accumulate)
+def matmul(A, B, C, accumulate, panel):
+    """C = A B, or C += A B; `panel` points to PANEL_SIZE elements of this thread's own."""
+    if B.column_step != 1 and A.rows < DOT_BELOW:
+        _multiply_by_dots(A, B, C)
     else:
-        _matmul_dot(A, B, C)
+        _multiply_by_panels(A, B, C, accumulate, panel)
 
 
 @inlined
-def _matmul_outer(A, B, C, accumulate):
+def _multiply_by_panels(A, B, C, accumulate, panel):
     width = OUTER_VECTORS * lanes(C.data)
     for j in range(0, C.columns, width):
         columns = min(width, C.columns - j)
         most = outer_rows(C.data, columns)
-        i = 0
-        while i < C.rows:
-            # As even as can be: 10 rows are 5 + 5 rather than 6 + 4.
-            left = C.rows - i
-            tiles = (left + most - 1) // most
-            rows = (left + tiles - 1) // tiles
-            outer_tile(
-                rows,
-                columns,
-                A.columns,
-                advance(A.data, i * A.row_step),
-                A.row_step,
-                A.column_step,
-                advance(B.data, j),
-                B.row_step,
-                advance(C.data, i * C.row_step + j),
-                C.row_step,
-                accumulate,
-            )
-            i += rows
+        for k in range(0, B.rows, PANEL_DEPTH):
+            depth = min(PANEL_DEPTH, B.rows - k)
+            b, b_row = advance(B.data, k * B.row_step + j * B.column_step), B.row_step
+            if B.column_step != 1:
+                b_row = _pack_transposed(b, B.column_step, depth, columns, panel)
+                b = panel
+            elif C.rows >= PACK_FROM:
+                b_row = _pack(b, B.row_step, depth, columns, panel)
+                b = panel
+            i = 0
+            while i < C.rows:
+                # As even as can be: 10 rows are 5 + 5 rather than 6 + 4.
+                tiles = (C.rows - i + most - 1) // most
+                rows = (C.rows - i + tiles - 1) // tiles
+                a = advance(A.data, i * A.row_step + k * A.column_step)
+                c = advance(C.data, i * C.row_step + j)
+                outer_tile(
+                    rows, columns, depth, a, A.row_step, A.column_step, b, b_row, c, C.row_step,
+                    accumulate or k > 0,
+                )  # fmt: skip
+                i += rows
 
 
 @inlined
-def _matmul_dot(A, B, C):
+def _pack(b, b_row, depth, columns, panel):
+    """Copy (depth, columns) of B into the panel; return the panel's row step."""
+    width = lanes(panel)
+    row_step = (columns + width - 1) // width * width
+    for k in range(depth):
+        for j in range(0, columns, width):
+            store(panel, k * row_step + j, load_first(b, k * b_row + j, columns - j))
+    return row_step
+
+
+@inlined
+def _pack_transposed(b, b_column, depth, columns, panel):
+    """Copy (depth, columns) of B, whose columns lie side by side, into the panel."""
+    width = lanes(panel)
+    row_step = (columns + width - 1) // width * width
+    for j in range(0, columns, width):
+        for k in range(0, depth, width):
+            transpose_block(
+                advance(b, j * b_column + k), b_column, columns - j, depth - k,
+                advance(panel, k * row_step + j), row_step,
+            )  # fmt: skip
+    return row_step
+
+
+@inlined
+def _multiply_by_dots(A, B, C):
     i = 0
     while i < C.rows:
-        left = C.rows - i
-        tiles = (left + DOT_ROWS - 1) // DOT_ROWS
-        rows = (left + tiles - 1) // tiles
+        tiles = (C.rows - i + DOT_ROWS - 1) // DOT_ROWS
+        rows = (C.rows - i + tiles - 1) // tiles
         most = dot_columns(C.data, rows)
         j = 0
         while j < C.columns:
-            left = C.columns - j
-            tiles = (left + most - 1) // most
-            columns = (left + tiles - 1) // tiles
-            dot_tile(
-                rows,
-                columns,
-                A.columns,
-                advance(A.data, i * A.row_step),
-                A.row_step,
-                advance(B.data, j * B.column_step),
-                B.column_step,
-                advance(C.data, i * C.row_step + j),
-                C.row_step,
-            )
+            tiles = (C.columns - j + most - 1) // most
+            columns = (C.columns - j + tiles - 1) // tiles
+            a = advance(A.data, i * A.row_step)
+            b = advance(B.data, j * B.column_step)
+            c = advance(C.data, i * C.row_step + j)
+            dot_tile(rows, columns, A.columns, a, A.row_step, b, B.column_step, c, C.row_step)
             j += columns
         i += rows

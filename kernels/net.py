@@ -8,8 +8,8 @@ whose caller keeps the arrays alive, begins with `open_net` and `open_data`.
 from typing import NamedTuple
 
 from .jit import inlined, kernel
-from .layout import Layer
-from .matmul import matrix
+from .layout import BLOCK_SIZE, Layer
+from .matmul import matrix, PANEL_SIZE
 from .simd import pointer
 
 LAYER_FIELDS = len(Layer._fields)
@@ -28,7 +28,8 @@ class Net(NamedTuple):
     row_weights: int
     row_costs: int
     row_hits: int
-    blocks: int
+    block: object  # pointer to this thread's gradient block
+    panel: object  # pointer to this thread's panel
 
 
 class Examples(NamedTuple):
@@ -45,8 +46,8 @@ class Examples(NamedTuple):
 
 
 @inlined
-def open_net(plan, parameters, arena):
-    """The Net of a plan, its parameters and its arena."""
+def open_net(plan, parameters, arena, thread):
+    """The Net of a plan, its parameters and its arena, for one of the threads."""
     return Net(
         pointer(parameters, 0),
         pointer(arena, 0),
@@ -58,7 +59,8 @@ def open_net(plan, parameters, arena):
         plan.row_weights,
         plan.row_costs,
         plan.row_hits,
-        plan.blocks,
+        pointer(arena, plan.blocks + thread * BLOCK_SIZE),
+        pointer(arena, plan.panels + thread * PANEL_SIZE),
     )
 
 

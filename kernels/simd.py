@@ -194,6 +194,24 @@ def emit_halves_tree(builder, vectors, combine):
     return vectors[0]
 
 
+def emit_transpose(builder, block):
+    """Transpose a square of vectors: blocks of 1, 2, 4, ... lanes change places across rows."""
+    lanes = len(block)
+    size = 1
+    while size < lanes:
+        upper = _lane_numbers([i if i // size % 2 == 0 else i - size + lanes for i in range(lanes)])
+        lower = _lane_numbers([i + size if i // size % 2 == 0 else i + lanes for i in range(lanes)])
+        swapped = list(block)
+        for i in range(lanes):
+            if i // size % 2 == 0:
+                pair = block[i], block[i + size]
+                swapped[i] = builder.shuffle_vector(*pair, upper)
+                swapped[i + size] = builder.shuffle_vector(*pair, lower)
+        block = swapped
+        size *= 2
+    return block
+
+
 def _lane_numbers(numbers):
     return ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), numbers)
 
@@ -278,6 +296,36 @@ def store_first(typingctx, array, index, value, count):
         return context.get_dummy_value()
 
     return types.void(array, types.intp, VectorType(array.dtype), types.intp), emit
+
+
+@intrinsic
+def transpose_block(typingctx, source, source_row, rows, columns, target, target_row):
+    """Write the transpose of a square of LANES rows and columns; pointers, steps in elements.
+
+    Of the source `rows` and `columns` are there, the rest counts as 0. Of the target `columns`
+    rows are written, in whole vectors.
+    """
+
+    def emit(context, builder, signature, arguments):
+        source, source_row, rows, columns, target, target_row = arguments
+        vector = llvm_type(VectorType(signature.args[0].dtype))
+        lanes, word = vector.count, ir.IntType(64)
+        mask = emit_mask(builder, columns, lanes)
+        block = []
+        for i in map(word, range(lanes)):
+            # A row that is not there is a masked load of no lane, from the first row.
+            there = builder.icmp_signed("<", i, rows)
+            at = builder.select(there, builder.mul(i, source_row), word(0))
+            here = builder.and_(mask, emit_broadcast(builder, there, lanes))
+            block.append(emit_load(builder, builder.gep(source, [at]), vector, here))
+        for row, value in enumerate(emit_transpose(builder, block)):
+            with builder.if_then(builder.icmp_signed("<", word(row), columns)):
+                at = builder.mul(word(row), target_row)
+                emit_store(builder, value, builder.gep(target, [at]))
+        return context.get_dummy_value()
+
+    size = types.intp
+    return types.void(source, size, size, size, target, size), emit
 
 
 @intrinsic

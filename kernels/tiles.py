@@ -23,7 +23,7 @@ _REGISTERS = 32 if simd.VECTOR_BYTES == 64 else 16
 # Rows that a tile of so many vectors (outer) or columns (dot) may have.
 if _REGISTERS == 32:
     OUTER_ROWS = {1: 10, 2: 10, 3: 8, 4: 6}
-    DOT_COLUMNS = {1: 8, 2: 8, 3: 6, 4: 5, 5: 5}
+    DOT_COLUMNS = {1: 8, 2: 8, 3: 8, 4: 6, 5: 5, 6: 4}
 else:
     OUTER_ROWS = {1: 6, 2: 5, 3: 4}
     DOT_COLUMNS = {1: 4, 2: 4, 3: 3}

@@ -12,6 +12,7 @@ import numpy as np
 from .jit import inlined, kernel
 from .simd import (
     absolute,
+    advance,
     broadcast_like,
     fma,
     lanes,
@@ -46,8 +47,10 @@ class Step(NamedTuple):
 
     rate: float  # learning rate; for Adam, over 1 - beta_1^t
     root: float  # Adam's sqrt(1 - beta_2^t)
-    decay: float  # AdamW's factor of the weights, 1 - rate * weight_decay
     scale: float  # factor of the gradient, below 1 where it is clipped
+    decay: float  # AdamW's factor of the weights, 1 - rate * weight_decay
+    l1: float  # penalties that are not in the gradient yet
+    l2: float
 
 
 def state_slots(optimizer: int, momentum: float) -> int:
@@ -56,14 +59,15 @@ def state_slots(optimizer: int, momentum: float) -> int:
 
 
 @inlined
-def begin_step(rule, rate, t, scale):
-    """The numbers of optimizer step t = 1, 2, ..."""
+def begin_step(rule, rate, t, scale, penalties):
+    """The numbers of optimizer step t = 1, 2, ...; `penalties`: add l1 and l2 to the gradient."""
+    l1, l2 = (rule.l1, rule.l2) if penalties else (0.0, 0.0)
     if rule.optimizer == ADAM or rule.optimizer == ADAMW:
         # The bias corrections of Kingma and Ba 2015, section 3.
         decay = 1.0 - rate * rule.weight_decay
         root = np.sqrt(1.0 - rule.beta2**t)
-        return Step(rate / (1.0 - rule.momentum**t), root, decay, scale)
-    return Step(rate, 1.0, 1.0, scale)
+        return Step(rate / (1.0 - rule.momentum**t), root, scale, decay, l1, l2)
+    return Step(rate, 1.0, scale, 1.0, l1, l2)
 
 
 @inlined
@@ -130,11 +134,11 @@ class Slice(NamedTuple):
 
 
 @inlined
-def _update_vector(rule, step, l1, l2, decay, at, i, count):
+def _update_vector(rule, step, is_weight, at, i, count):
     """Update `count` parameters, at most a vector, from the slice's element i on."""
     w, g = load_first(at.w, i, count), load_first(at.g, i, count) * step.scale
-    if l1 != 0.0 or l2 != 0.0:
-        g = penalized(g, w, l1, l2)
+    if is_weight:
+        g, w = penalized(g, w, step.l1, step.l2), w * step.decay
     if rule.optimizer == SGD and rule.momentum == 0.0:
         w = _sgd(w, g, step)
     else:
@@ -146,21 +150,29 @@ def _update_vector(rule, step, l1, l2, decay, at, i, count):
         elif rule.optimizer == ADAGRAD:
             w, m = _adagrad(w, g, m, rule, step)
         else:
-            w, m, v = _adam(w * decay, g, m, load_first(at.v, i, count), rule, step)
+            w, m, v = _adam(w, g, m, load_first(at.v, i, count), rule, step)
             store_first(at.v, i, v, count)
         store_first(at.m, i, m, count)
     store_first(at.w, i, w, count)
 
 
 @kernel
-def update(rule, step, l1, l2, decay, at, count):
-    """Apply the rule to `count` parameters of a slice."""
+def update(rule, step, is_weight, at, rows, columns, row_step):
+    """Apply the rule to a block (rows, columns) of the parameters, `row_step` from row to row.
+
+    The block's gradient is dense. Penalties and decay act on weights, not on biases.
+    """
     width = lanes(at.w)
-    whole = count // width * width
-    for i in range(0, whole, width):
-        _update_vector(rule, step, l1, l2, decay, at, i, width)
-    if whole < count:
-        _update_vector(rule, step, l1, l2, decay, at, whole, count - whole)
+    whole = columns // width * width
+    for r in range(rows):
+        to = r * row_step
+        row = Slice(
+            advance(at.w, to), advance(at.g, r * columns), advance(at.m, to), advance(at.v, to)
+        )
+        for i in range(0, whole, width):
+            _update_vector(rule, step, is_weight, row, i, width)
+        if whole < columns:
+            _update_vector(rule, step, is_weight, row, whole, columns - whole)
 
 
 @kernel

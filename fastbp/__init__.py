@@ -1,0 +1,41 @@
+"""fastbp: multi-layer perceptrons, trained by backpropagation on CPUs.
+
+Importing it needs numpy and numba only, and compiles nothing: kernels compile when they are first
+called, once for a machine.
+"""
+
+from fastbp.callbacks import EarlyStopping
+from fastbp.errors import DivergenceError
+from fastbp.history import History
+from fastbp.mlp import MLP
+from fastbp.optimizers import Adagrad, Adam, AdamW, RMSprop, SGD
+from fastbp.plateau import ReduceOnPlateau
+from fastbp.schedules import (
+    Constant,
+    Cosine,
+    Exponential,
+    InverseScaling,
+    Step,
+    Warmup,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "MLP",
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Constant",
+    "Cosine",
+    "DivergenceError",
+    "EarlyStopping",
+    "Exponential",
+    "History",
+    "InverseScaling",
+    "RMSprop",
+    "ReduceOnPlateau",
+    "Step",
+    "Warmup",
+]

@@ -1,0 +1,144 @@
+"""What runs between epochs.
+
+A callback is any function of (net, logs), called after every epoch with the net and a dict of that
+epoch's numbers: epoch (from 1) and the names of History. Returning True ends training after this
+epoch; any other answer is ignored. An object with a method on_epoch_end(net, logs) does as well,
+and may have on_fit_begin(net, names), with the names that logs will hold, and on_fit_end(net),
+which is called when training ends by itself, by a callback, or by Ctrl-C. A callback may read the
+net and set its parameters, but not train it. What it raises comes out of `fit`, with the net as the
+callback left it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, TYPE_CHECKING
+
+import numpy as np
+
+from fastbp.monitor import checked_monitor, improves, require_recorded, worst
+from fastbp.validation import Array, boolean, integer, message, number, shown
+
+if TYPE_CHECKING:
+    from fastbp.mlp import MLP
+
+__all__ = ["Callbacks", "EarlyStopping"]
+
+
+class EarlyStopping:
+    """End training when a quantity has not improved for `patience` epochs in a row.
+
+    Prechelt 1998, "Early stopping - but when?".
+
+    Parameters
+    ----------
+    monitor : {"val_loss", "val_accuracy", "val_r2", "loss", "accuracy"}
+        Losses improve by falling, accuracies and R^2 by rising.
+    patience : int
+        At least 1.
+    min_delta : float
+        An improvement is larger than this; 0 or more.
+    restore_best : bool
+        Give the net the parameters of its best epoch when training ends, also when it was not
+        this callback that ended it.
+
+    Attributes
+    ----------
+    best : float
+        The best value of the last training.
+    best_epoch : int
+        When it was reached, from 1; 0 before.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbp import MLP, EarlyStopping
+    >>> X = np.random.default_rng(0).standard_normal((60, 2))
+    >>> y = (X[:, 0] > 0).astype(int)
+    >>> stop = EarlyStopping("val_accuracy", patience=2)
+    >>> history = MLP([2, 2], seed=0).fit(
+    ...     X[:40], y[:40], epochs=500, callbacks=[stop], validation_data=(X[40:], y[40:])
+    ... )
+    >>> history.epochs == stop.best_epoch + 2
+    True
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        patience: int = 10,
+        min_delta: float = 0.0,
+        restore_best: bool = True,
+    ) -> None:
+        self.monitor = checked_monitor(monitor)
+        self.patience = integer("patience", patience)
+        self.min_delta = number("min_delta", min_delta)
+        self.restore_best = boolean("restore_best", restore_best)
+        self.best = math.nan
+        self.best_epoch = 0
+        self._best_parameters: Array | None = None
+
+    def on_fit_begin(self, net: MLP, names: Iterable[str]) -> None:
+        """Forget earlier trainings; refuse to watch what will not be recorded."""
+        require_recorded(self.monitor, names)
+        self.best = worst(self.monitor)
+        self.best_epoch = 0
+        self._best_parameters = None
+
+    def on_epoch_end(self, net: MLP, logs: Mapping[str, float]) -> bool:
+        """Return whether to stop."""
+        epoch = int(logs["epoch"])
+        if improves(self.monitor, logs[self.monitor], self.best, self.min_delta):
+            self.best, self.best_epoch = logs[self.monitor], epoch
+            if self.restore_best:
+                self._best_parameters = net.parameters.copy()
+        return epoch - self.best_epoch >= self.patience
+
+    def on_fit_end(self, net: MLP) -> None:
+        """Restore the best parameters."""
+        if self._best_parameters is not None:
+            net.parameters = self._best_parameters
+            self._best_parameters = None
+
+    def __repr__(self) -> str:
+        return (
+            f"EarlyStopping(monitor={self.monitor!r}, patience={self.patience}, "
+            f"min_delta={self.min_delta}, restore_best={self.restore_best})"
+        )
+
+
+class Callbacks:
+    """The callbacks of one training, called in the order they came in."""
+
+    def __init__(self, callbacks: object) -> None:
+        expected = "a sequence of callbacks, each a function of (net, logs) or with on_epoch_end"
+        if not isinstance(callbacks, (list, tuple)):
+            raise TypeError(message("callbacks", shown(callbacks), expected, "put it in a list"))
+        for i, callback in enumerate(callbacks):
+            if isinstance(callback, type):
+                got, advice = f"the class {callback.__name__}", f"{callback.__name__}()"
+                raise TypeError(message(f"callbacks[{i}]", got, "an instance", f"write {advice}"))
+            if not (callable(callback) or hasattr(callback, "on_epoch_end")):
+                raise TypeError(message(f"callbacks[{i}]", shown(callback), expected))
+        self._callbacks: tuple[Any, ...] = tuple(callbacks)
+
+    def begin(self, net: MLP, names: Iterable[str]) -> None:
+        """Tell those that want to know what will be recorded."""
+        for callback in self._callbacks:
+            if hasattr(callback, "on_fit_begin"):
+                callback.on_fit_begin(net, names)
+
+    def epoch_end(self, net: MLP, logs: Mapping[str, float]) -> bool:
+        """Call every one with its own copy of the logs; return whether one of them said True."""
+        answers = [
+            getattr(callback, "on_epoch_end", callback)(net, dict(logs))
+            for callback in self._callbacks
+        ]
+        return any(isinstance(answer, (bool, np.bool_)) and bool(answer) for answer in answers)
+
+    def end(self, net: MLP) -> None:
+        """Tell those that want to know that training is over."""
+        for callback in self._callbacks:
+            if hasattr(callback, "on_fit_end"):
+                callback.on_fit_end(net)

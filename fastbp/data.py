@@ -1,0 +1,180 @@
+"""X, y and weights as the kernels read them, checked against a net.
+
+NaN and infinity in X are found by the kernels while they read it, and then refused by
+`refuse_not_finite`: a pass over X beforehand would cost more than all the other checks together.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import numpy as np
+
+from fastbp.architecture import Architecture
+from fastbp.kernels import checks, layout
+from fastbp.validation import Array, array, integer, message, number, read_only, shown
+
+__all__ = ["dataset", "features", "refuse_not_finite"]
+
+SUM_TOLERANCE = 1e-3  # targets of softmax add up to 1 within this, as float16 ones do
+
+
+def features(X: object, n_inputs: int, dtype: "np.dtype[Any]", name: str = "X") -> Array:
+    """Return X as a read-only array (batch, n_0) of the net's dtype; a right one is not copied."""
+    if type(X) is np.ndarray and X.dtype is dtype and X.ndim == 2:
+        flags = X.flags
+        if flags.c_contiguous and flags.aligned and X.shape[1] == n_inputs and X.shape[0]:
+            if not flags.writeable:
+                return X
+            X = X.view()
+            X.setflags(write=False)
+            return X
+    rows = array(name, X, dtype)
+    expected = f"shape (batch, {n_inputs})"
+    if rows.ndim != 2 or rows.shape[1] != n_inputs:
+        advice = ""
+        if rows.ndim == 1 and n_inputs == 1:
+            advice = "a column is X[:, None]"
+        elif rows.ndim == 1 and len(rows) == n_inputs:
+            advice = "one row is X[None, :]"
+        raise ValueError(message(name, f"shape {rows.shape}", expected, advice))
+    if not len(rows):
+        raise ValueError(message(name, "no rows", "at least one"))
+    return read_only(rows)
+
+
+def refuse_not_finite(X: Array, name: str = "X") -> NoReturn:
+    """Raise for a read-only X in which a kernel met NaN or infinity; name the first such row."""
+    row = checks.first_bad_row(X)
+    got = f"NaN, infinity or a number too large for {X.dtype} in row {row}"
+    raise ValueError(message(name, got, "finite numbers", "drop, fill in or scale such values"))
+
+
+def dataset(
+    net: Architecture,
+    X: object,
+    y: object,
+    sample_weight: object = None,
+    class_weight: object = None,
+    names: tuple[str, str] = ("X", "y"),
+) -> Any:
+    """Return layout.Data: X and labels or targets, of the same length, and perhaps weights."""
+    rows = features(X, net.n_inputs, net.dtype, names[0])
+    labels, targets = labels_and_targets(net, y, names[1])
+    n_targets = max(len(labels), len(targets))
+    if n_targets != len(rows):
+        raise ValueError(message(names[1], f"{n_targets} rows", f"{len(rows)}, as {names[0]} has"))
+    weights = sample_weights(sample_weight, len(rows), net)
+    if class_weight is not None:
+        of_rows = class_weights(class_weight, labels, targets, net)
+        weights = of_rows * weights if len(weights) else of_rows
+        if not weights.any():
+            raise ValueError(
+                message("class_weight", "weight 0 for every row", "a positive weight for some row")
+            )
+    return layout.Data(rows, read_only(labels), read_only(targets), read_only(weights))
+
+
+def labels_and_targets(net: Architecture, y: object, name: str) -> tuple[Array, Array]:
+    """Return (labels, targets), one of which is empty.
+
+    Integer labels (batch,) stay integers where the net has several outputs; with one output they
+    are its targets, a column.
+    """
+    raw = y if type(y) is np.ndarray and y.dtype.kind in "biuf" else array(name, y, None)
+    shape = raw.shape
+    if raw.ndim == 0 or (raw.ndim <= 2 and not len(raw)):
+        raise ValueError(message(name, f"shape {shape}", "one row for each row of X"))
+    if raw.ndim == 1 and net.n_outputs > 1:
+        empty = np.empty((0, net.n_outputs), net.dtype)
+        return class_indices(raw, net.n_outputs, name), empty
+    if raw.ndim == 1 or (raw.ndim == 2 and shape[1] == net.n_outputs):
+        targets = array(name, raw, net.dtype).reshape(len(raw), net.n_outputs)
+        check_targets(targets, net, name)
+        return np.empty(0, np.int64), targets
+    expected = f"targets of shape (batch, {net.n_outputs})"
+    expected += " or (batch,)" if net.n_outputs == 1 else " or integer labels of shape (batch,)"
+    advice = "labels in a column are y.ravel()" if raw.ndim == 2 and shape[1] == 1 else ""
+    raise ValueError(message(name, f"shape {shape}", expected, advice))
+
+
+def class_indices(raw: Array, n_classes: int, name: str) -> Array:
+    """Return labels as int64, each in 0..n_classes-1; 3.0 is read as 3."""
+    expected = f"integer labels in 0..{n_classes - 1}"
+    low, high = raw.min(), raw.max()
+    if not (low >= 0 and high < n_classes):  # also where they are NaN
+        raise ValueError(message(name, f"labels in {low}..{high}", expected))
+    with np.errstate(invalid="ignore"):
+        labels = np.require(raw, np.int64, ["C_CONTIGUOUS", "ALIGNED"])
+    if raw.dtype.kind == "f" and not np.array_equal(labels, raw):
+        fraction = raw[np.flatnonzero(labels != raw)[0]]
+        advice = f"targets of several outputs have shape (batch, {n_classes})"
+        raise ValueError(message(name, f"the label {fraction}", expected, advice))
+    return labels
+
+
+def check_targets(targets: Array, net: Architecture, name: str) -> None:
+    """Refuse targets (batch, n_L) that are not finite, or that the loss has no meaning for."""
+    low, high = targets.min(), targets.max()  # NaN, if there is one
+    if not (np.isfinite(low) and np.isfinite(high)):
+        row = np.flatnonzero(~np.isfinite(targets).all(axis=1))[0]
+        got = f"NaN, infinity or a number too large for {net.dtype} in row {row}"
+        raise ValueError(message(name, got, "finite numbers"))
+    bounds = f"numbers in [{low:g}, {high:g}]"
+    if net.loss == "cross_entropy" and not (low >= 0 and high <= 1):
+        raise ValueError(message(name, bounds, "probabilities in [0, 1] for cross_entropy"))
+    if net.loss == "poisson" and low < 0:
+        raise ValueError(message(name, bounds, "numbers of at least 0 for poisson"))
+    if net.loss == "cross_entropy" and net.output == "softmax":
+        sums = targets.sum(axis=1)
+        row = int(np.argmax(np.abs(sums - 1)))
+        if abs(sums[row] - 1) > SUM_TOLERANCE:
+            got = f"probabilities that add up to {sums[row]:g} in row {row}"
+            advice = "use output='sigmoid' where several classes may hold at once"
+            raise ValueError(message(name, got, "rows that add up to 1 for softmax", advice))
+
+
+def sample_weights(value: object, n: int, net: Architecture) -> Array:
+    """Return one weight a row, (batch,), or an empty array for None."""
+    if value is None:
+        return np.empty(0, net.dtype)
+    name = "sample_weight"
+    weights = array(name, value, net.dtype)
+    if weights.shape != (n,):
+        raise ValueError(message(name, f"shape {weights.shape}", f"({n},), one weight a row"))
+    low, high = weights.min(), weights.max()
+    if not (low >= 0 and np.isfinite(high)):
+        raise ValueError(
+            message(name, f"numbers in [{low:g}, {high:g}]", "finite weights of at least 0")
+        )
+    if high == 0:
+        raise ValueError(message(name, "only zeros", "a positive weight for some row"))
+    return weights
+
+
+def class_weights(value: object, labels: Array, targets: Array, net: Architecture) -> Array:
+    """Return the weight of each row's class, (batch,).
+
+    "balanced" weighs a class by n / (n_classes * n_rows_of_the_class), where n_classes counts the
+    classes that occur in y: King and Zeng 2001, as scikit-learn does.
+    """
+    name = "class_weight"
+    if not len(labels):
+        labels = targets[:, 0].astype(np.int64)
+        if not net.is_binary_classifier or not np.array_equal(labels, targets[:, 0]):
+            got = "y given as targets" if net.is_classifier else "a net that is no classifier"
+            raise ValueError(message(name, got, "integer labels of shape (batch,)"))
+    n_classes = max(net.n_outputs, 2)
+    weights = np.ones(n_classes)
+    if isinstance(value, str) and value == "balanced":
+        counts = np.bincount(labels, minlength=n_classes)
+        occur = counts > 0
+        weights[occur] = len(labels) / (occur.sum() * counts[occur])
+    elif isinstance(value, Mapping):
+        for label, weight in value.items():
+            index = integer(f"{name} key", label, 0, n_classes - 1)
+            weights[index] = number(f"{name}[{index}]", weight)
+    else:
+        expected = "'balanced' or a dict from class index to weight"
+        kind = ValueError if isinstance(value, str) else TypeError
+        raise kind(message(name, shown(value), expected))
+    return weights.astype(net.dtype)[labels]

@@ -1,0 +1,42 @@
+"""The errors of fastbp that are not Python's own ValueError and TypeError."""
+
+from fastbp.history import History
+
+__all__ = ["DivergenceError"]
+
+
+class DivergenceError(ArithmeticError):
+    """The loss stopped being finite.
+
+    The net, its optimizer's state and its random state are those of the end of the last epoch whose
+    loss was finite, so training can go on from there with a smaller learning rate.
+
+    Attributes
+    ----------
+    epoch : int
+        The epoch that failed, counted from 1.
+    step : int
+        The optimizer step within that epoch, counted from 1.
+    history : History
+        The epochs before it.
+    """
+
+    def __init__(
+        self, what: str, epoch: int, step: int, learning_rate: float, history: History
+    ) -> None:
+        super().__init__(
+            f"{what} stopped being finite in epoch {epoch}, step {step}, at learning rate "
+            f"{learning_rate:g}; the parameters of the last finite epoch were kept. Try a smaller "
+            f"learning rate ({learning_rate / 10:g}), clip_norm=1.0, or inputs and targets scaled "
+            f"to mean 0 and variance 1"
+        )
+        self.what = what
+        self.epoch = epoch
+        self.step = step
+        self.learning_rate = learning_rate
+        self.history = history
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        """Make it picklable, as joblib's workers need: BaseException would pass the message."""
+        arguments = (self.what, self.epoch, self.step, self.learning_rate, self.history)
+        return type(self), arguments

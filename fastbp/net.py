@@ -1,0 +1,269 @@
+"""Net: parameters, and all that is computed from them; MLP adds training and files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastbp.architecture import Architecture
+from fastbp.data import dataset, features, refuse_not_finite
+from fastbp.evaluation import ClassifierScores, evaluate, RegressionScores
+from fastbp.gradient_check import check_gradient, GradientCheck
+from fastbp.guard import Guard
+from fastbp.kernels import backward, forward, layout
+from fastbp.validation import all_finite, Array, array, message, number, read_only
+from fastbp.workspace import Workspace
+
+__all__ = ["Net"]
+
+
+class Net:
+    """The half of MLP that leaves the parameters as they are."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        """Make a net whose parameters are all 0."""
+        self._architecture = architecture
+        self._parameters: Array = layout.aligned_zeros(
+            architecture.n_parameters, architecture.dtype
+        )
+        self._frozen = read_only(self._parameters)
+        slices = layout.parameter_slices(architecture.sizes)
+        shapes = zip(architecture.sizes[1:], architecture.sizes[:-1], strict=True)
+        self._weights = tuple(
+            self._parameters[weights].reshape(shape)
+            for (weights, _), shape in zip(slices, shapes, strict=True)
+        )
+        self._biases = tuple(self._parameters[biases] for _, biases in slices)
+        self._workspace = Workspace(architecture)
+        self._guard = Guard()
+
+    @property
+    def architecture(self) -> Architecture:
+        """Sizes, activations, output, loss and dtype, as one immutable description."""
+        return self._architecture
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Neurons of each layer, inputs first."""
+        return self._architecture.sizes
+
+    @property
+    def n_parameters(self) -> int:
+        """The number of weights and biases."""
+        return self._architecture.n_parameters
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64."""
+        return self._architecture.dtype
+
+    @property
+    def parameters(self) -> Array:
+        """All weights and biases, live: W^1, b^1, W^2, b^2, ..., (n_parameters,).
+
+        What is written into the vector changes the net; assigning a vector copies it in.
+        """
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, values: npt.ArrayLike) -> None:
+        self._guard.check()
+        vector = array("parameters", values, self.dtype)
+        if vector.shape != (self.n_parameters,):
+            expected = f"({self.n_parameters},)"
+            raise ValueError(message("parameters", f"shape {vector.shape}", expected))
+        if not all_finite(vector):
+            got = f"NaN, infinity or a number too large for {self.dtype}"
+            raise ValueError(message("parameters", got, "finite numbers"))
+        self._parameters[:] = vector
+
+    @property
+    def weights(self) -> tuple[Array, ...]:
+        """Live views of W^1..W^L: weights[l-1] is W^l, (n_l, n_(l-1)), w_jk from k to j."""
+        return self._weights
+
+    @property
+    def biases(self) -> tuple[Array, ...]:
+        """Live views of b^1..b^L: biases[l-1] is b^l, (n_l,)."""
+        return self._biases
+
+    def forward(self, X: npt.ArrayLike) -> Array:
+        """Return the output activations a^L.
+
+        Parameters
+        ----------
+        X : array-like of float, (batch, n_0)
+
+        Returns
+        -------
+        ndarray of the net's dtype, (batch, n_L)
+
+        Raises
+        ------
+        ValueError
+            If X has another shape, no rows, or a NaN or infinity.
+        TypeError
+            If X does not hold real numbers.
+        RuntimeError
+            If another thread is training this net.
+
+        Examples
+        --------
+        >>> from fastbp import MLP
+        >>> MLP([3, 4, 2], seed=0).forward([[0.1, 0.2, 0.3]]).shape
+        (1, 2)
+        """
+        # One row takes a few microseconds, so this method calls as little as it can.
+        if self._guard.owner is not None:
+            self._guard.check()
+        net = self._architecture
+        rows = features(X, net.sizes[0], net.dtype)
+        out = np.empty((rows.shape[0], net.sizes[-1]), net.dtype)
+        bad_row = self._workspace.run(forward.forward, self._frozen, rows, out)
+        if bad_row >= 0:
+            refuse_not_finite(rows)
+        return out
+
+    def predict(self, X: npt.ArrayLike) -> Array:
+        """Return class indices, int64 (batch,), of a classifier; else what forward returns.
+
+        A classifier has a softmax output, or one sigmoid output with the cross_entropy loss, which
+        predicts class 1 where it is above 1/2. Raises what `forward` raises.
+        """
+        out = self.forward(X)
+        if self._architecture.is_binary_classifier:
+            return (out[:, 0] > 0.5).astype(np.int64)
+        if self._architecture.is_classifier:
+            classes: Array = np.argmax(out, axis=1).astype(np.int64, copy=False)
+            return classes
+        return out
+
+    def predict_proba(self, X: npt.ArrayLike) -> Array:
+        """Return the probability of each class, (batch, classes).
+
+        One sigmoid output makes two columns, for classes 0 and 1. Raises what `forward` raises, and
+        ValueError where the net is no classifier (see `predict`).
+        """
+        net = self._architecture
+        if not net.is_classifier:
+            got = f"a net with output {net.output!r} and loss {net.loss!r}"
+            expected = "a classifier: softmax, or one sigmoid output with cross_entropy"
+            raise ValueError(message("predict_proba", got, expected, "use forward"))
+        out = self.forward(X)
+        return np.hstack([1 - out, out]) if net.is_binary_classifier else out
+
+    def evaluate(self, X: npt.ArrayLike, y: npt.ArrayLike) -> ClassifierScores | RegressionScores:
+        """Return the mean cost, and the accuracy or R^2: ``loss, accuracy = net.evaluate(X, y)``.
+
+        Parameters
+        ----------
+        X : array-like of float, (batch, n_0)
+        y : array-like
+            Integer labels (batch,), read as one-hot where there are several outputs; or targets
+            (batch, n_L), and (batch,) for one output.
+
+        Returns
+        -------
+        named tuple (loss, accuracy) or (loss, r2)
+            Accuracy for classifiers (see `predict`) and wherever y are labels of several outputs.
+            R^2 is averaged over the outputs.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `forward`, for either argument, and where their lengths differ.
+        """
+        self._guard.check()
+        data = dataset(self._architecture, X, y)
+        return evaluate(self._architecture, self._workspace, self._frozen, data)
+
+    def value_and_grad(
+        self,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        *,
+        sample_weight: npt.ArrayLike | None = None,
+        l1: float = 0.0,
+        l2: float = 0.0,
+    ) -> tuple[float, Array]:
+        """Return the cost and its gradient with respect to `parameters`: BP1 to BP4.
+
+        C = sum_i s_i C_i / sum_i s_i + l2/2 sum w^2 + l1 sum |w|, over weights, not biases.
+
+        Parameters
+        ----------
+        X, y : array-like
+            As in `evaluate`.
+        sample_weight : array-like, (batch,), optional
+            s_i >= 0; all 1 if None.
+        l1, l2 : float
+            At least 0.
+
+        Returns
+        -------
+        cost : float
+        gradient : ndarray of the net's dtype, (n_parameters,)
+        """
+        self._guard.check()
+        l1, l2 = number("l1", l1), number("l2", l2)
+        data = dataset(self._architecture, X, y, sample_weight)
+        gradient = np.empty(self.n_parameters, self.dtype)
+        bad_row, cost = self._workspace.run(
+            backward.value_and_grad, self._frozen, data, l1, l2, gradient
+        )
+        if bad_row >= 0:
+            refuse_not_finite(data.X)
+        return float(cost), gradient
+
+    def input_gradient(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
+        """Return dC/dX, (batch, n_0), where C is the mean cost over the rows."""
+        self._guard.check()
+        data = dataset(self._architecture, X, y)
+        gradient = np.empty(data.X.shape, self.dtype)
+        bad_row = self._workspace.run(backward.input_gradient, self._frozen, data, gradient)
+        if bad_row >= 0:
+            refuse_not_finite(data.X)
+        return gradient
+
+    def layer_errors(self, X: npt.ArrayLike, y: npt.ArrayLike) -> list[Array]:
+        """Return [delta^1, ..., delta^L], delta^l = dC_i/dz^l of each row's own cost, (batch, n_l).
+
+        BP1 and BP2. Entry l-1 is delta^l.
+        """
+        self._guard.check()
+        data = dataset(self._architecture, X, y)
+        batch = len(data.X)
+        errors = np.empty(batch * sum(self.sizes[1:]), self.dtype)
+        bad_row = self._workspace.run(backward.layer_errors, self._frozen, data, errors)
+        if bad_row >= 0:
+            refuse_not_finite(data.X)
+        ends = np.cumsum([batch * n for n in self.sizes[1:-1]])
+        return [
+            part.reshape(batch, n)
+            for part, n in zip(np.split(errors, ends), self.sizes[1:], strict=True)
+        ]
+
+    def check_gradient(self, X: npt.ArrayLike, y: npt.ArrayLike) -> GradientCheck:
+        """Compare the gradient of the cost with central differences, in float64.
+
+        It computes two costs for every parameter: for small nets and a few rows. Where an
+        activation has a kink (relu, leaky_relu and selu, at 0), a z very near to it makes the
+        difference wrong, not the gradient.
+
+        Returns
+        -------
+        GradientCheck
+            The worst relative error and where it is; see there.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from fastbp import MLP
+        >>> X = np.random.default_rng(0).standard_normal((4, 3))
+        >>> MLP([3, 5, 2], activation="tanh", seed=0).check_gradient(X, [0, 1, 1, 0]).error < 1e-6
+        True
+        """
+        self._guard.check()
+        return check_gradient(self._architecture, self._parameters, X, y)

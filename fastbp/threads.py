@@ -1,0 +1,60 @@
+"""How many threads train, and how they run: plain Python threads around kernels without the GIL.
+
+No threading layer of numba's is started: none of them survives a fork, or several callers at once,
+on every platform.
+"""
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numba
+from numba.np.ufunc import parallel
+
+from fastbp.validation import integer
+
+__all__ = ["choose_threads", "run_on_threads"]
+
+MOST_THREADS = 256  # more than any machine can use; a typing error should not start thousands
+SHARED_WORK = math.inf  # float operations a step from which a second thread pays
+
+
+def thread_limit() -> int:
+    """Return numba's number of threads, as the user may have set it."""
+    # Only a started threading layer can have been told another number, and asking would start it.
+    if parallel._is_initialized:
+        return int(numba.get_num_threads())
+    config: Any = numba.config  # its names are set at run time
+    return int(config.NUMBA_NUM_THREADS)
+
+
+def choose_threads(work: float) -> int:
+    """Return the number of threads that suits so many float operations a step."""
+    return thread_limit() if work >= SHARED_WORK else 1
+
+
+def checked_threads(threads: object, work: float) -> int:
+    """Return a user's number of threads, or for None the one that suits the work."""
+    if threads is None:
+        return choose_threads(work)
+    return integer("threads", threads, 1, MOST_THREADS)
+
+
+def run_on_threads(call: Callable[[int], int], threads: int) -> int:
+    """Call `call(thread)` for each thread in 0..threads-1 at once; return the largest answer.
+
+    The calls wait for each other in a barrier, so all of them must start. Ctrl-C reaches the main
+    thread only: for several threads it stands by, and a leader that cannot be interrupted starts
+    them. Leaving `with` waits for the leader, so no kernel runs on after an exception.
+    """
+    if threads == 1:
+        return call(0)
+    with ThreadPoolExecutor(1) as leader:
+        return leader.submit(run_together, call, threads).result()
+
+
+def run_together(call: Callable[[int], int], threads: int) -> int:
+    """Run all calls at once, each in a thread of its own."""
+    with ThreadPoolExecutor(threads) as team:
+        return max(team.map(call, range(threads)))

@@ -1,0 +1,295 @@
+"""The loop over epochs behind MLP.fit and MLP.partial_fit.
+
+An epoch is a few calls of the kernel epoch.train, each so many steps that it lasts some 50 ms, so
+that Ctrl-C is heard and the progress bar moves in between. The steps of a call are counted, not
+timed, and how they are divided changes no bit of the result. Nothing is allocated between them.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any, NoReturn, TYPE_CHECKING
+
+import numpy as np
+
+from fastbp.architecture import Architecture
+from fastbp.data import dataset, refuse_not_finite
+from fastbp.errors import DivergenceError
+from fastbp.evaluation import counts_hits, evaluate
+from fastbp.history import History
+from fastbp.kernels import checks, layout
+from fastbp.kernels import epoch as epoch_kernel
+from fastbp.monitor import require_recorded
+from fastbp.optimizers import Optimizer
+from fastbp.progress import Progress
+from fastbp.settings import Settings
+from fastbp.threads import run_on_threads
+from fastbp.validation import all_finite, Array, message, read_only, shown
+from fastbp.workspace import Workspace
+
+if TYPE_CHECKING:
+    from fastbp.mlp import MLP
+
+__all__ = ["Memory", "Scratch", "train"]
+
+FLOPS_PER_CALL = 2e8
+
+
+@dataclass
+class Memory:
+    """What training knows from the steps before: partial_fit carries it from call to call."""
+
+    optimizer: Optimizer
+    slots: Array  # the optimizer's vectors, (slots, n_parameters)
+    seed: int  # key of the dropout masks
+    schedule: tuple[float, ...]
+    steps: int = 0
+    epochs: int = 0
+
+    @classmethod
+    def fresh(cls, optimizer: Optimizer, net: Architecture, rng: np.random.Generator) -> Memory:
+        """Return what is known before the first step."""
+        shape = (optimizer.slots, net.n_parameters) if optimizer.slots else (1, 0)
+        return cls(
+            optimizer=optimizer,
+            slots=layout.aligned_zeros(shape, net.dtype),
+            seed=int(rng.integers(2**63 - 1)),
+            schedule=optimizer.schedule.start(),
+        )
+
+
+class Scratch:
+    """Arrays whose contents no step leaves to the next: the arena, and what to go back to.
+
+    partial_fit keeps them from call to call, since fresh memory costs as much as a few steps.
+    """
+
+    def __init__(self, net: Architecture, settings: Settings, memory: Memory) -> None:
+        self.key = self.needs(settings, memory)
+        self.workspace = Workspace(net, settings.batch_size, settings.threads)
+        clips = settings.rule.clip_norm > 0
+        self.gradient: Array = layout.aligned_zeros(net.n_parameters if clips else 0, net.dtype)
+        self.barrier: Array = layout.aligned_zeros(16, np.int64)
+        self.parameters: Array = np.empty(net.n_parameters, net.dtype)
+        self.slots: Array = np.empty_like(memory.slots)
+
+    @staticmethod
+    def needs(settings: Settings, memory: Memory) -> tuple[object, ...]:
+        """Return what two trainings of a net share if they can use the same arrays."""
+        clips = settings.rule.clip_norm > 0
+        return settings.batch_size, settings.threads, clips, memory.slots.shape
+
+
+class Training:
+    """One call of fit or partial_fit, all of whose arguments have been checked."""
+
+    def __init__(
+        self,
+        net: MLP,
+        memory: Memory,
+        scratch: Scratch,
+        data: Any,
+        validation: Any,
+        settings: Settings,
+    ) -> None:
+        self.net, self.memory, self.scratch = net, memory, scratch
+        self.data, self.validation, self.settings = data, validation, settings
+        self.history = History()
+        self.rows = len(data.X)
+        self.steps = -(-self.rows // settings.batch_size)
+        step_flops = 6 * net.n_parameters * settings.batch_size
+        self.steps_per_call = max(1, int(FLOPS_PER_CALL // step_flops))
+        self.natural = np.arange(self.rows, dtype=np.int64)
+        self.order = self.natural.copy()
+        self.report = np.zeros(4)
+        self.schedule = settings.optimizer.schedule
+
+    def run(self, epochs: int) -> None:
+        """Train until the epochs are over or a callback says so."""
+        progress = Progress(self.settings.progress, epochs, self.rows)
+        try:
+            for epoch in range(1, epochs + 1):
+                progress.begin(epoch)
+                self.keep()
+                logs = self.train_epoch(progress)
+                if self.validation is not None:
+                    logs |= self.validate(logs["learning_rate"])
+                self.memory.schedule = self.schedule.observe(self.memory.schedule, logs)
+                self.memory.epochs += 1
+                self.history.append(logs)
+                progress.show(logs)
+                logs["epoch"] = self.memory.epochs
+                if self.settings.callbacks.epoch_end(self.net, logs):
+                    break
+        finally:
+            progress.close()
+
+    def train_epoch(self, progress: Progress) -> dict[str, float]:
+        """Make one pass over the rows, and return what it measured."""
+        memory, size = self.memory, self.settings.batch_size
+        rates = read_only(self.schedule.rates(memory.epochs, self.steps, memory.schedule))
+        steps_before = memory.steps
+        self.report[:] = 0
+        start = time.perf_counter()
+        if self.settings.shuffle and self.steps > 1:
+            # From the natural order, so that an epoch depends on the random state alone.
+            self.order[:] = self.natural
+            self.net._rng.shuffle(self.order)
+        for first in range(0, self.steps, self.steps_per_call):
+            last = min(first + self.steps_per_call, self.steps)
+            status = self.make_steps(first, last, rates, steps_before)
+            if status == epoch_kernel.INPUT_NOT_FINITE:
+                raise NotFinite
+            if status == epoch_kernel.COST_NOT_FINITE:
+                self.diverge("the loss", int(self.report[epoch_kernel.FAILED_STEP]) + 1, rates)
+            memory.steps = steps_before + last
+            progress.advance(min(last * size, self.rows) - first * size)
+        seconds = time.perf_counter() - start
+        # The last update has had no cost computed after it.
+        if not all_finite(self.net.parameters):
+            self.diverge("a parameter", self.steps, rates)
+        cost, weight, hits = self.report[:3].tolist()
+        logs = {"loss": cost / weight}
+        if counts_hits(self.net.architecture, self.data):
+            logs["accuracy"] = hits / weight
+        logs["learning_rate"] = float(rates[0])
+        logs["seconds"] = seconds
+        logs["examples_per_second"] = self.rows / seconds
+        return logs
+
+    def make_steps(self, first: int, last: int, rates: Array, steps_before: int) -> int:
+        """Make steps first..last-1 of a pass; return the kernel's status."""
+        scratch, settings = self.scratch, self.settings
+        model = epoch_kernel.Model(
+            self.net.parameters, self.memory.slots, scratch.gradient, scratch.workspace.arena
+        )
+        rows_pass = epoch_kernel.Pass(
+            read_only(self.order),
+            settings.batch_size,
+            rates,
+            settings.dropout,
+            steps_before,
+            self.memory.seed,
+        )
+        scratch.barrier[:] = 0
+
+        def call(thread: int) -> int:
+            team = epoch_kernel.Team(scratch.barrier, thread, settings.threads)
+            plan, data = scratch.workspace.plan, self.data
+            return int(
+                epoch_kernel.train(
+                    plan, model, data, rows_pass, settings.rule, first, last, self.report, team
+                )
+            )
+
+        return run_on_threads(call, settings.threads)
+
+    def validate(self, rate: float) -> dict[str, float]:
+        """Score the net on the validation data."""
+        net = self.net
+        scores = evaluate(net.architecture, net._workspace, net._frozen, self.validation)
+        if not math.isfinite(scores.loss):
+            self.diverge("the loss on validation_data", self.steps, np.array([rate]))
+        return {f"val_{name}": value for name, value in scores._asdict().items()}
+
+    def keep(self) -> None:
+        """Copy what an epoch changes."""
+        np.copyto(self.scratch.parameters, self.net.parameters)
+        np.copyto(self.scratch.slots, self.memory.slots)
+        self.kept_steps = self.memory.steps
+        self.kept_random_state = self.net._rng.bit_generator.state
+
+    def restore(self) -> None:
+        """Go back to the beginning of the epoch."""
+        np.copyto(self.net.parameters, self.scratch.parameters)
+        np.copyto(self.memory.slots, self.scratch.slots)
+        self.memory.steps = self.kept_steps
+        self.net._rng.bit_generator.state = self.kept_random_state
+
+    def diverge(self, what: str, step: int, rates: Array) -> NoReturn:
+        """Go back to the beginning of the epoch, and raise."""
+        self.restore()
+        rate = float(rates[min(step, len(rates)) - 1])
+        raise DivergenceError(what, self.memory.epochs + 1, step, rate, self.history)
+
+
+class NotFinite(Exception):
+    """A row of X held NaN or infinity; inside this module only."""
+
+
+def recorded(net: Architecture, data: Any, validation: Any) -> list[str]:
+    """Return the names of the losses and scores that training will record."""
+    names = ["loss", "accuracy"] if counts_hits(net, data) else ["loss"]
+    if validation is not None:
+        names += ["val_loss", "val_accuracy" if counts_hits(net, validation) else "val_r2"]
+    return names
+
+
+def validation_dataset(net: Architecture, value: object) -> Any:
+    """Return layout.Data, or None, from the argument validation_data."""
+    if value is None:
+        return None
+    name = "validation_data"
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise TypeError(message(name, shown(value), "a pair (X, y)"))
+    names = (f"X of {name}", f"y of {name}")
+    data = dataset(net, value[0], value[1], names=names)
+    # Found only after an epoch, it would be too late to leave everything as it was.
+    if checks.first_bad_row(data.X) >= 0:
+        refuse_not_finite(data.X, names[0])
+    return data
+
+
+def train(
+    net: MLP,
+    X: object,
+    y: object,
+    *,
+    epochs: int,
+    carry_over: bool,
+    validation_data: object,
+    sample_weight: object,
+    class_weight: object,
+    **settings: object,
+) -> History:
+    """Do what MLP.fit says, or, where the optimizer's state carries over, MLP.partial_fit."""
+    with net._guard:
+        architecture = net.architecture
+        data = dataset(architecture, X, y, sample_weight, class_weight)
+        validation = validation_dataset(architecture, validation_data)
+        chosen = Settings.checked(architecture, len(data.X), **settings)
+        names = recorded(architecture, data, validation)
+        if (monitor := chosen.optimizer.schedule.monitored) is not None:
+            require_recorded(monitor, names)
+        chosen.callbacks.begin(net, names)
+
+        before = net._memory, net._rng.bit_generator.state
+        memory, scratch = net._memory, net._scratch
+        if not carry_over or memory is None or memory.optimizer != chosen.optimizer:
+            memory = Memory.fresh(chosen.optimizer, architecture, net._rng)
+        if scratch is None or scratch.key != Scratch.needs(chosen, memory):
+            scratch = Scratch(architecture, chosen, memory)
+        training = Training(net, memory, scratch, data, validation, chosen)
+        net._memory, net._scratch = memory, scratch if carry_over else None
+        interrupted = False
+        try:
+            training.run(epochs)
+        except NotFinite:
+            training.restore()
+            net._memory, net._rng.bit_generator.state = before
+            refuse_not_finite(data.X)
+        except KeyboardInterrupt:
+            if carry_over:  # or a loop over partial_fit could not be left
+                raise
+            interrupted = True
+        chosen.callbacks.end(net)
+        if interrupted:
+            warnings.warn(
+                f"training was interrupted in epoch {memory.epochs + 1}; the net keeps what it "
+                f"has learned so far",
+                stacklevel=3,
+            )
+        return training.history

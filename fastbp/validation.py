@@ -1,0 +1,133 @@
+"""Checks of users' arguments, and one style of message: name, what came, what was expected.
+
+Every function takes the argument's name and value, and returns the value in the one form the rest
+of fastbp works with, or raises. TypeError is for a thing of the wrong kind, ValueError for a thing
+of the right kind that cannot be used. data.py checks what is measured against a net: X and y.
+"""
+
+import difflib
+import math
+import operator
+import reprlib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastbp.kernels import checks
+
+__all__ = ["Array", "array", "boolean", "choice", "integer", "message", "number", "read_only"]
+
+Array = npt.NDArray[Any]
+
+
+def message(name: str, got: str, expected: str, advice: str = "") -> str:
+    """One sentence: the argument, what came, what was expected, and what to do."""
+    text = f"{name}: got {got}, expected {expected}"
+    return f"{text}; {advice}" if advice else text
+
+
+def shown(value: object) -> str:
+    """Return a value as it appears in a message: short, and with its type."""
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    return f"{reprlib.repr(value)} ({type(value).__name__})"
+
+
+def integer(name: str, value: object, minimum: int = 1, maximum: int | None = None) -> int:
+    """Return an int in minimum..maximum; NumPy's integers are taken, True and 3.0 are not."""
+    expected = f"an integer of at least {minimum}"
+    if maximum is not None:
+        expected += f" and at most {maximum}"
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(message(name, shown(value), expected))
+    try:
+        whole = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(message(name, shown(value), expected)) from None
+    if whole < minimum or (maximum is not None and whole > maximum):
+        raise ValueError(message(name, str(whole), expected))
+    return whole
+
+
+def number(
+    name: str,
+    value: object,
+    minimum: float = 0.0,
+    maximum: float = math.inf,
+    *,
+    above: bool = False,
+    below: bool = False,
+) -> float:
+    """Return a finite float in [minimum, maximum]; `above` and `below` leave out those ends."""
+    # A string has no __float__; arrays, booleans and NumPy's complex numbers have one.
+    refused = (bool, np.bool_, np.complexfloating, np.ndarray)
+    if type(value) is float or (hasattr(value, "__float__") and not isinstance(value, refused)):
+        real = float(value)
+        too_small = real <= minimum if above else real < minimum
+        too_large = real >= maximum if below else real > maximum
+        if math.isfinite(real) and not too_small and not too_large:
+            return real
+        kind: type[Exception] = ValueError
+    else:
+        kind = TypeError
+    left, right = "(" if above else "[", ")" if below or math.isinf(maximum) else "]"
+    expected = f"a number in {left}{minimum:g}, {maximum:g}{right}"
+    raise kind(message(name, shown(value), expected))
+
+
+def boolean(name: str, value: object) -> bool:
+    """Return True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(message(name, shown(value), "True or False"))
+    return bool(value)
+
+
+def choice(name: str, value: object, valid: Iterable[str]) -> str:
+    """Return one of the valid names; suggest the nearest to a misspelt one."""
+    names = list(valid)
+    expected = f"one of {', '.join(names)}"
+    if not isinstance(value, str):
+        raise TypeError(message(name, shown(value), expected))
+    if value not in names:
+        near = difflib.get_close_matches(value.lower(), names, n=1)
+        advice = f"did you mean {near[0]!r}?" if near else ""
+        raise ValueError(message(name, repr(value), expected, advice))
+    return value
+
+
+def array(name: str, value: object, dtype: npt.DTypeLike | None) -> Array:
+    """Return an aligned, C-contiguous array of exactly `dtype`; copy only what isn't one.
+
+    None keeps the dtype that came, where it is one of numbers.
+    Numbers and booleans of any kind are taken, in arrays of any layout, lists, or anything that
+    NumPy reads as an array. A number too large for `dtype` becomes infinite: the caller checks.
+    """
+    expected = "an array of real numbers"
+    if hasattr(value, "tocsr"):
+        raise TypeError(message(name, "a sparse matrix", "a dense array", "call .toarray() on it"))
+    if np.ma.is_masked(value):
+        raise ValueError(message(name, "masked entries", expected, "fill or drop them"))
+    try:
+        raw = np.asarray(value)
+    except ValueError:
+        raise ValueError(message(name, "rows of different lengths", expected)) from None
+    if raw.dtype.kind not in "biuf":
+        got = f"an array of dtype {raw.dtype}" if raw.ndim else shown(value)
+        advice = "" if raw.ndim == 0 else "convert text and categories to numbers first"
+        raise TypeError(message(name, got, expected, advice))
+    with np.errstate(over="ignore"):
+        return np.require(raw, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+
+
+def read_only(values: Array) -> Array:
+    """Return a view that cannot be written to: the form in which kernels take what they read."""
+    view = values.view()
+    view.flags.writeable = False
+    return view
+
+
+def all_finite(values: Array) -> bool:
+    """Whether a C-contiguous array of float32 or float64 holds no NaN and no infinity."""
+    return bool(checks.first_bad_row(read_only(values.reshape(1, -1))) < 0)

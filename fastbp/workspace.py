@@ -1,0 +1,39 @@
+"""The arena in which kernels keep activations and errors, for one thread at a time."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from fastbp.architecture import Architecture
+from fastbp.kernels import layout
+from fastbp.validation import Array
+
+__all__ = ["Workspace"]
+
+
+class Workspace:
+    """A net's plan, and one arena that fits it.
+
+    Kernels overwrite the whole arena, so two threads must not share it: `run` gives the second one
+    an arena of its own, for that call.
+    """
+
+    __slots__ = ("_busy", "arena", "plan")
+
+    def __init__(self, net: Architecture, rows: int = layout.BLOCK_ROWS, threads: int = 1) -> None:
+        self.plan = net.plan(rows, threads)
+        self.arena: Array = self._new_arena(net.dtype)
+        self._busy = threading.Lock()
+
+    def _new_arena(self, dtype: Any) -> Array:
+        arena: Array = layout.aligned_zeros(layout.arena_size(self.plan), dtype)
+        return arena
+
+    def run(self, kernel: Callable[..., Any], parameters: Array, *arguments: Any) -> Any:
+        """Call an inference or gradient kernel: kernel(plan, parameters, arena, ...)."""
+        if not self._busy.acquire(blocking=False):
+            return kernel(self.plan, parameters, self._new_arena(self.arena.dtype), *arguments)
+        try:
+            return kernel(self.plan, parameters, self.arena, *arguments)
+        finally:
+            self._busy.release()

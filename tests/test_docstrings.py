@@ -1,0 +1,35 @@
+"""The examples in the docstrings run, and everything public has one line at least."""
+
+import doctest
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+
+import fastbp
+
+MODULES = sorted(path.stem for path in Path(fastbp.__file__).parent.glob("*.py"))
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "__init__"])
+def test_examples_run(module):
+    results = doctest.testmod(importlib.import_module(f"fastbp.{module}"))
+    assert results.failed == 0
+
+
+@pytest.mark.parametrize("name", fastbp.__all__)
+def test_what_is_public_is_documented(name):
+    thing = getattr(fastbp, name)
+    methods = [
+        member
+        for attribute, member in inspect.getmembers(thing)
+        if not attribute.startswith("_") and (callable(member) or isinstance(member, property))
+    ]
+    for documented in (thing, *methods):
+        assert inspect.getdoc(documented)
+
+
+def test_mlp_shows_an_example():
+    assert ">>>" in fastbp.MLP.__doc__
+    assert ">>>" in fastbp.MLP.fit.__doc__

@@ -1,0 +1,227 @@
+"""How training ends: Ctrl-C, divergence, bad rows; and what it shows and starts meanwhile."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import tracemalloc
+import warnings
+
+import numpy as np
+import pytest
+from api_problems import blobs, everything, line
+from numpy.testing import assert_array_equal
+
+from fastbp import DivergenceError, Exponential, MLP, SGD, threads, training
+
+
+def test_ctrl_c_in_a_callback_ends_fit_with_a_warning():
+    X, y = blobs()
+    net = MLP([4, 5, 3], seed=0)
+
+    def interrupt(net, logs):
+        if logs["epoch"] == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.warns(UserWarning, match="interrupted in epoch 4"):
+        history = net.fit(X, y, epochs=50, callbacks=[interrupt])
+    assert history.epochs == 3
+    assert np.isfinite(net.parameters).all()
+    net.fit(X, y, epochs=1)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_ctrl_c_in_the_kernels_ends_fit_soon(n_threads):
+    X, y = blobs(rows=3000)
+    net = MLP([4, 64, 3], seed=0)
+    net.partial_fit(X, y, threads=n_threads)  # nothing compiles below
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.warns(UserWarning, match="interrupted"):
+        history = net.fit(X, y, epochs=10**6, threads=n_threads)
+    timer.join()
+    assert 0 < history.epochs < 10**6
+    assert np.isfinite(net.parameters).all()
+    assert net.evaluate(X, y).loss < 10
+    net.fit(X, y, epochs=1, threads=n_threads)
+
+
+def test_ctrl_c_comes_out_of_partial_fit():
+    X, y = blobs()
+    net = MLP([4, 5, 3], seed=0)
+
+    def interrupt(net, logs):
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        net.partial_fit(X, y, callbacks=[interrupt])
+    net.partial_fit(X, y)
+
+
+def test_divergence_names_the_epoch_and_restores_the_last_finite_one(monkeypatch):
+    monkeypatch.setattr(training, "FLOPS_PER_CALL", 1)  # so that steps of the epoch are counted
+    X, y = line()
+    net = MLP([3, 8, 1], output="linear", loss="quadratic", seed=0)
+    kept = {}
+
+    def keep(net, logs):
+        kept[logs["epoch"]] = everything(net)
+
+    class Explode(Exponential):  # in the third epoch
+        def rate(self, time, memory):
+            return np.where(time < 2, 1e-3, 1e18)
+
+    optimizer = SGD(Explode(1e-3), momentum=0.5)
+    with pytest.raises(DivergenceError, match=r"epoch 3, step \d+.*clip_norm") as caught:
+        net.fit(X, y, epochs=50, batch_size=10, optimizer=optimizer, callbacks=[keep])
+    assert caught.value.epoch == 3
+    assert 1 <= caught.value.step <= 6
+    assert caught.value.history.epochs == 2
+    assert isinstance(caught.value, ArithmeticError)
+    assert everything(net) == kept[2]
+    assert net._memory.steps == 12
+
+
+def test_divergence_in_the_first_epoch_keeps_the_initial_parameters():
+    X, y = line()
+    net = MLP([3, 1], output="linear", loss="quadratic", seed=0)
+    initial = net.parameters.copy()
+    with pytest.raises(DivergenceError, match="epoch 1"):
+        net.fit(X, y, optimizer=SGD(1e30), batch_size=5)
+    assert_array_equal(net.parameters, initial)
+    net.fit(X, y, epochs=1)
+
+
+def test_a_validation_loss_that_is_not_finite_is_divergence_too():
+    X, y = line()
+    net = MLP([3, 1], output="linear", loss="quadratic", seed=0)
+    initial = net.parameters.copy()
+    with pytest.raises(DivergenceError, match="validation_data stopped being finite in epoch 1"):
+        net.fit(X, y, validation_data=(X, 1e30 * y))
+    assert_array_equal(net.parameters, initial)
+
+
+def test_divergence_travels_between_processes():
+    X, y = line()
+    net = MLP([3, 1], output="linear", loss="quadratic", seed=0)
+    with pytest.raises(DivergenceError) as caught:
+        net.fit(X, y, optimizer=SGD(1e30), batch_size=5)
+    copied = pickle.loads(pickle.dumps(caught.value))
+    assert str(copied) == str(caught.value)
+    assert (copied.epoch, copied.step) == (caught.value.epoch, caught.value.step)
+
+
+def test_an_overflow_in_the_last_step_of_all_is_divergence_too():
+    X, y = line()
+    net = MLP([3, 1], output="linear", loss="quadratic", seed=0)
+    initial = net.parameters.copy()
+    with pytest.raises(
+        DivergenceError, match="a parameter stopped being finite in epoch 1, step 1"
+    ):
+        net.fit(1e10 * X, 1e10 * y, epochs=1, batch_size=60, optimizer=SGD(1e30))
+    assert_array_equal(net.parameters, initial)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_row_that_is_not_finite_is_named_and_leaves_everything_as_it_was(method, value):
+    X, y = blobs(rows=70)
+    net = MLP([4, 5, 3], seed=0)
+    net.partial_fit(X, y, optimizer="adam")
+    X = X.astype(float)
+    X[43, 2] = value
+    before = everything(net)
+    with pytest.raises(ValueError, match=r"^X: got NaN, infinity .*row 43"):
+        getattr(net, method)(X, y, optimizer="sgd", batch_size=8)
+    assert everything(net) == before
+
+
+def test_no_arrays_are_allocated_from_epoch_to_epoch():
+    X, y = blobs(rows=5000)
+    net = MLP([4, 64, 3], seed=0)
+    peaks = []
+
+    def measure(net, logs):
+        peaks.append(tracemalloc.get_traced_memory()[1] - tracemalloc.get_traced_memory()[0])
+        tracemalloc.reset_peak()
+
+    tracemalloc.start()
+    try:
+        net.fit(X, y, epochs=5, callbacks=[measure])
+    finally:
+        tracemalloc.stop()
+    assert max(peaks[2:]) < 20_000  # a row index alone would take 40,000 bytes
+
+
+# Threads and the progress bar
+
+
+def test_threads_are_chosen_by_the_work(monkeypatch):
+    assert threads.choose_threads(1e3) == 1
+    monkeypatch.setattr(threads, "SHARED_WORK", 1e9)
+    assert threads.choose_threads(1e8) == 1
+    assert threads.choose_threads(1e9) == threads.thread_limit() >= 1
+
+
+def test_training_on_threads_starts_no_threading_layer():
+    code = (
+        "from api_problems import blobs; from fastbp import MLP; "
+        "X, y = blobs(); MLP([4, 9, 3], seed=0).fit(X, y, threads=2); "
+        "from numba.np.ufunc import parallel; print(parallel._is_initialized)"
+    )
+    paths = f"import sys; sys.path.insert(0, {os.path.dirname(__file__)!r}); "
+    done = subprocess.run(
+        [sys.executable, "-c", paths + code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
+
+
+def test_a_thread_that_ctrl_c_cannot_reach_starts_the_others(monkeypatch):
+    starters, run_together = [], threads.run_together
+
+    def record(call, n_threads):
+        starters.append(threading.current_thread())
+        return run_together(call, n_threads)
+
+    monkeypatch.setattr(threads, "run_together", record)
+    assert threads.run_on_threads(lambda thread: thread, 3) == 2
+    assert starters
+    assert threading.main_thread() not in starters
+
+
+def test_what_a_thread_raises_comes_out():
+    def call(thread):
+        if thread == 1:
+            raise ZeroDivisionError
+        return 0
+
+    with pytest.raises(ZeroDivisionError):
+        threads.run_on_threads(call, 2)
+
+
+def test_the_progress_bar_shows_on_request_only(capsys):
+    X, y = blobs()
+    net = MLP([4, 5, 3], seed=0)
+    net.fit(X, y, epochs=2)
+    net.fit(X, y, epochs=2, progress=False)
+    assert capsys.readouterr().err == ""
+    net.fit(X, y, epochs=2, progress=True, validation_data=(X, y))
+    shown = capsys.readouterr().err
+    for part in ("epoch 2/2", "loss=", "val_accuracy=", "examples/s", "100%"):
+        assert part in shown
+
+
+def test_the_progress_bar_shows_on_a_terminal(capsys, monkeypatch):
+    X, y = blobs()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    MLP([4, 5, 3], seed=0).fit(X, y, epochs=2)
+    assert "epoch 2/2" in capsys.readouterr().err
+
+
+def test_fit_warns_of_nothing():
+    X, y = blobs()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        MLP([4, 5, 3], seed=0).fit(X, y, epochs=2, max_norm=2.0, clip_norm=1.0, l1=1e-4, l2=1e-4)

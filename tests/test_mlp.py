@@ -1,0 +1,244 @@
+"""What a net is and computes, against the reference in naive.py."""
+
+import copy
+import pickle
+import tomllib
+from pathlib import Path
+
+import naive
+import numpy as np
+import pytest
+from api_problems import blobs, line
+from numpy.testing import assert_allclose, assert_array_equal
+
+import fastbp
+from fastbp import gradient_check, MLP
+
+
+def test_attributes_describe_the_net():
+    net = MLP([4, 5, 3], seed=0)
+    assert net.sizes == (4, 5, 3)
+    assert net.n_parameters == 4 * 5 + 5 + 5 * 3 + 3
+    assert net.dtype == np.float32
+    assert net.parameters.shape == (net.n_parameters,)
+    assert [w.shape for w in net.weights] == [(5, 4), (3, 5)]
+    assert [b.shape for b in net.biases] == [(5,), (3,)]
+
+
+def test_repr_and_summary_say_what_the_net_is():
+    net = MLP([4, 5, 3], activation="tanh", seed=0)
+    for part in ("tanh", "softmax", "cross_entropy", "float32", "43"):
+        assert part in repr(net)
+        assert part in net.summary()
+    assert "[4, 5, 3]" in repr(net)
+    assert "(5, 4)" in net.summary()
+
+
+def test_weights_and_biases_are_live_views():
+    net = MLP([2, 3, 2], seed=0)
+    X = [[0.3, -0.2]]
+    before = net.forward(X)
+    net.weights[0][:] = 0
+    net.biases[1][:] = [2, -2]
+    assert_array_equal(net.parameters[:6], 0)
+    assert not np.array_equal(net.forward(X), before)
+    assert_array_equal(net.parameters[-2:], [2, -2])
+    net.parameters[:] = 0
+    assert not net.biases[1].any()
+    assert_array_equal(net.forward(X), [[0.5, 0.5]])
+
+
+def test_assigning_parameters_copies_in():
+    net = MLP([2, 3, 2], seed=0)
+    vector, held = np.arange(net.n_parameters), net.parameters
+    net.parameters = vector
+    assert net.parameters is held
+    assert_array_equal(net.weights[0], [[0, 1], [2, 3], [4, 5]])
+    vector[:] = 0
+    assert net.parameters[-1] == net.n_parameters - 1
+
+
+NETS = [
+    ([4, 6, 3], "relu", "softmax", "cross_entropy"),
+    ([4, 6, 5, 3], ["tanh", "gelu"], "softmax", "cross_entropy"),
+    ([4, 7, 3], "sigmoid", "sigmoid", "quadratic"),
+    ([4, 6, 3], "silu", "sigmoid", "cross_entropy"),
+    ([4, 3], "relu", "linear", "huber"),
+    ([4, 5, 1], "elu", "sigmoid", "cross_entropy"),
+]
+
+
+@pytest.mark.parametrize(("sizes", "activation", "output", "loss"), NETS)
+@pytest.mark.parametrize(("dtype", "rtol"), [("float32", 1e-4), ("float64", 1e-10)])
+def test_everything_computed_agrees_with_the_reference(
+    sizes, activation, output, loss, dtype, rtol
+):
+    net = MLP(sizes, activation=activation, output=output, loss=loss, dtype=dtype, seed=3)
+    X, y = blobs(rows=300, n_classes=max(2, sizes[-1]))
+    X = X.astype(dtype)
+    weights = [w.astype(float) for w in net.weights]
+    biases = [b.astype(float) for b in net.biases]
+    kind = (activation, output, loss)
+
+    assert_allclose(
+        net.forward(X),
+        naive.forward(weights, biases, X, activation, output)[1][-1],
+        rtol=rtol,
+        atol=rtol,
+    )
+    s = np.random.default_rng(0).uniform(0.1, 2, len(X)).astype(dtype)
+    cost, gradient = net.value_and_grad(X, y, sample_weight=s, l1=0.01, l2=0.1)
+    expected, slopes = naive.value_and_grad(
+        weights, biases, X, y, *kind, sample_weight=s, l1=0.01, l2=0.1
+    )
+    assert cost == pytest.approx(expected, rel=rtol)
+    assert gradient.shape == (net.n_parameters,)
+    assert_allclose(gradient, slopes, rtol=rtol, atol=rtol * np.abs(slopes).max())
+    dX = naive.input_gradient(weights, biases, X, y, *kind)
+    assert_allclose(net.input_gradient(X, y), dX, rtol=rtol, atol=rtol * np.abs(dX).max())
+    errors = naive.layer_errors(weights, biases, X, y, *kind)
+    for delta, reference in zip(net.layer_errors(X, y), errors, strict=True):
+        assert_allclose(delta, reference, rtol=rtol, atol=10 * rtol * np.abs(reference).max())
+
+
+def test_labels_and_one_hot_targets_cost_the_same():
+    X, y = blobs()
+    net = MLP([4, 5, 3], seed=0)
+    by_label, by_target = net.value_and_grad(X, y), net.value_and_grad(X, np.eye(3)[y])
+    assert by_label[0] == by_target[0]
+    assert_array_equal(by_label[1], by_target[1])
+
+
+def test_a_softmax_net_predicts_class_indices():
+    X, _ = blobs()
+    net = MLP([4, 5, 3], seed=0)
+    proba = net.predict_proba(X)
+    assert net.predict(X).dtype == np.int64
+    assert_array_equal(net.predict(X), proba.argmax(axis=1))
+    assert_allclose(proba.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_one_sigmoid_output_with_cross_entropy_predicts_two_classes():
+    X, _ = blobs()
+    net = MLP([4, 5, 1], output="sigmoid", seed=0)
+    a = net.forward(X)
+    assert net.predict(X).dtype == np.int64
+    assert_array_equal(net.predict(X), (a[:, 0] > 0.5).astype(int))
+    assert_array_equal(net.predict_proba(X), np.hstack([1 - a, a]))
+
+
+@pytest.mark.parametrize(
+    ("n_outputs", "output", "loss"),
+    [(2, "sigmoid", "cross_entropy"), (1, "sigmoid", "quadratic"), (1, "linear", "huber")],
+)
+def test_other_nets_predict_what_forward_returns(n_outputs, output, loss):
+    X, _ = blobs()
+    net = MLP([4, 5, n_outputs], output=output, loss=loss, seed=0)
+    assert_array_equal(net.predict(X), net.forward(X))
+    with pytest.raises(ValueError, match="predict_proba"):
+        net.predict_proba(X)
+
+
+def test_evaluate_returns_the_cost_and_accuracy_of_a_classifier():
+    X, y = blobs(rows=301)
+    net = MLP([4, 5, 3], seed=0)
+    loss, accuracy = net.evaluate(X, y)
+    assert loss == pytest.approx(-np.log(net.forward(X)[np.arange(301), y]).mean(), rel=1e-5)
+    assert accuracy == np.mean(net.predict(X) == y)
+
+
+def test_evaluate_counts_hits_of_labels_for_any_output():
+    X, y = blobs()
+    net = MLP([4, 5, 3], output="sigmoid", loss="quadratic", seed=0)
+    assert net.evaluate(X, y).accuracy == np.mean(net.forward(X).argmax(axis=1) == y)
+
+
+def test_evaluate_returns_r2_of_a_regression():
+    X, y = line()
+    y = np.hstack([y, 1e4 + y**2])
+    net = MLP([3, 5, 2], output="linear", loss="quadratic", dtype="float64", seed=0)
+    residual = ((y - net.forward(X)) ** 2).sum(axis=0)
+    y = y.astype(float)
+    expected = 1 - residual / ((y - y.mean(axis=0)) ** 2).sum(axis=0)
+    assert net.evaluate(X, y).r2 == pytest.approx(expected.mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize(("target", "r2"), [(0.5, 1.0), (0.25, 0.0)])
+def test_r2_of_a_constant_target_is_1_if_it_is_met_and_else_0(target, r2):
+    net = MLP([2, 1], output="sigmoid", loss="quadratic", seed=0)
+    net.parameters[:] = 0
+    assert net.evaluate(np.ones((4, 2)), np.full(4, target)).r2 == r2
+
+
+def test_an_overflowing_loss_is_returned_as_it_is():
+    net = MLP([2, 1], output="linear", loss="quadratic", seed=0)
+    loss, r2 = net.evaluate(np.ones((3, 2)), [1e30, -1e30, 2e30])
+    assert loss == np.inf
+    assert np.isnan(r2)
+
+
+def test_check_gradient_finds_backpropagation_right():
+    X, y = blobs(rows=6)
+    check = MLP([4, 5, 3], activation="tanh", seed=0).check_gradient(X, y)
+    assert check.error < 1e-6
+    assert "worst relative error" in str(check)
+
+
+@pytest.mark.parametrize(
+    ("entry", "place"),
+    [
+        (0, (1, "weight", (0, 0))),
+        (6, (1, "weight", (1, 2))),
+        (22, (1, "bias", (2,))),
+        (25 + 7, (2, "weight", (1, 2))),
+        (25 + 15 + 2, (2, "bias", (2,))),
+    ],
+)
+def test_check_gradient_says_where_the_worst_error_is(monkeypatch, entry, place):
+    X, y = blobs(rows=6)
+    net = MLP([4, 5, 3], activation="tanh", seed=0)
+    right = gradient_check.backward.value_and_grad
+
+    def wrong(plan, parameters, arena, data, l1, l2, gradient):
+        answer = right(plan, parameters, arena, data, l1, l2, gradient)
+        gradient[entry] += 1.0
+        return answer
+
+    monkeypatch.setattr(
+        gradient_check, "backward", type("backward", (), {"value_and_grad": staticmethod(wrong)})
+    )
+    check = net.check_gradient(X, y)
+    assert (check.layer, check.kind, check.where) == place
+    assert check.error > 0.1
+    assert check.backpropagated - check.difference == pytest.approx(1, abs=1e-6)
+
+
+def test_asking_changes_nothing():
+    X, y = blobs()
+    net = MLP([4, 5, 3], seed=0)
+    before = net.parameters.tobytes()
+    net.check_gradient(X[:3], y[:3])
+    net.value_and_grad(X, y)
+    net.layer_errors(X, y)
+    net.evaluate(X, y)
+    assert net.parameters.tobytes() == before
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+def test_a_copy_is_independent_and_trains_to_the_same_bits(duplicate):
+    X, y = blobs()
+    net = MLP([4, 5, 3], seed=0)
+    net.partial_fit(X, y)
+    twin = duplicate(net)
+    assert_array_equal(twin.parameters, net.parameters)
+    net.partial_fit(X, y)
+    assert not np.array_equal(twin.parameters, net.parameters)
+    twin.partial_fit(X, y)
+    assert_array_equal(twin.parameters, net.parameters)
+    twin.weights[0][:] = 0
+    assert twin.parameters[0] == 0
+
+
+def test_the_version_is_that_of_the_package():
+    pyproject = Path(__file__).parents[1] / "pyproject.toml"
+    assert fastbp.__version__ == tomllib.loads(pyproject.read_text())["project"]["version"]
