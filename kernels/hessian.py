@@ -20,7 +20,7 @@ first derivatives work on it. It costs about twice a gradient.
 from .activations import derivative, second_derivative, SOFTMAX
 from .backward import bias_gradient, mean_scale, weight_gradient
 from .batch import finish_row, gather_target
-from .forward import forward_block, is_finite
+from .forward import forward_block
 from .jit import inlined, kernel
 from .losses import cost_derivative, cost_second_derivative, CROSS_ENTROPY
 from .matmul import matmul, matrix, transpose
@@ -55,12 +55,13 @@ from .simd import (
 def r_forward_layer(net, r_net, a_below, l, rows):
     """R{z^l} and R{a^l} from a^(l-1), R{a^(l-1)}, z^l and a^l; `dropped` is used as scratch."""
     layer, arena, r_arena = layer_of(net, l), net.arena, r_net.arena
-    matmul(a_below, transpose(weight_matrix(r_net, l)), z_matrix(r_net, l, rows), False, net.panel)
+    V = weight_matrix(r_net, l)
+    matmul(1.0, a_below, transpose(V), 0.0, z_matrix(r_net, l, rows), net.panel)
     if l > 1:
         # A forward product of few rows cannot be added to its result: it is kept apart.
         from_below = matrix(r_arena, layer.dropped, rows, layer.neurons, layer.row_step)
         W = weight_matrix(net, l)
-        matmul(a_matrix(r_net, l - 1, rows), transpose(W), from_below, False, net.panel)
+        matmul(1.0, a_matrix(r_net, l - 1, rows), transpose(W), 0.0, from_below, net.panel)
     for j in range(0, layer.neurons, lanes(arena)):
         c = load_first(r_net.parameters, layer.biases + j, layer.neurons - j)
         for r in range(rows):
@@ -146,9 +147,9 @@ def r_error_below(net, r_net, l, rows):
     delta, r_delta = delta_matrix(net, l, rows), delta_matrix(r_net, l, rows)
     e, r_e = delta_matrix(net, l - 1, rows), delta_matrix(r_net, l - 1, rows)
     W, V = weight_matrix(net, l), weight_matrix(r_net, l)
-    matmul(delta, W, e, False, net.panel)
-    matmul(r_delta, W, r_e, False, net.panel)
-    matmul(delta, V, r_e, True, net.panel)
+    matmul(1.0, delta, W, 0.0, e, net.panel)
+    matmul(1.0, r_delta, W, 0.0, r_e, net.panel)
+    matmul(1.0, delta, V, 1.0, r_e, net.panel)
 
     below, arena, r_arena = layer_of(net, l - 1), net.arena, r_net.arena
     for r in range(rows):
@@ -187,10 +188,9 @@ def hessian_vector_product(plan, parameters, arena, v, r_arena, data, l2, produc
     scale = mean_scale(examples)
     for first in range(0, examples.rows, net.rows):
         last = min(first + net.rows, examples.rows)
-        if not is_finite(examples.X, first * examples.columns, last * examples.columns):
-            return first
         rows, a_0 = last - first, rows_of(examples, first, last)
-        forward_block(net, a_0, rows)
+        if not forward_block(net, a_0, rows):
+            return first
         a_below = a_0
         for l in range(1, net.depth + 1):
             r_forward_layer(net, r_net, a_below, l, rows)
