@@ -65,16 +65,12 @@ def distance_to_kinks(problem):
     zs, (*_, a) = naive.forward(*problem.layers(), problem.X, problem.hidden, problem.output)
     names = [*problem.hidden, problem.output]
     at_risk = [z for z, name in zip(zs, names, strict=True) if name in KINKS]
-    # A relu gives the very 0 of a label, and stays there.
     if problem.loss == "absolute":
         d = a - problem.targets
-        at_risk.append(d[d != 0])
-    if problem.loss == "huber":
-        d = np.abs(a - problem.targets) - 1
-        at_risk.append(d[d != 0])
+        at_risk.append(d[d != 0])  # a relu gives the very 0 of a label, and stays there
     if problem.l1:
         at_risk += problem.layers()[0]
-    return min(np.abs(v).min(initial=1.0) for v in [*at_risk, np.ones(1)])
+    return min((np.abs(v).min(initial=1.0) for v in at_risk), default=1.0)
 
 
 def make_problem(seed, sizes, hidden, output, loss, rows, *, labels=False, weighted=False,
