@@ -15,6 +15,10 @@ def sigma(z):
     return 1 / (1 + np.exp(-z))
 
 
+def sigma_prime(z):
+    return sigma(z) * (1 - sigma(z))
+
+
 def draw(sizes, scaled):
     biases = [np.random.randn(n, 1) for n in sizes[1:]]  # noqa: NPY002
     weights = []
@@ -25,22 +29,28 @@ def draw(sizes, scaled):
 
 
 def forward(weights, biases, x):
-    a_s = [x]
+    zs, a_s = [], [x]
     for w, b in zip(weights, biases, strict=True):
-        a_s.append(sigma(w @ a_s[-1] + b))
-    return a_s
+        zs.append(w @ a_s[-1] + b)
+        a_s.append(sigma(zs[-1]))
+    return zs, a_s
 
 
 def gradient(weights, biases, x, y, cost):
-    a_s = forward(weights, biases, x)
+    zs, a_s = forward(weights, biases, x)
     delta = a_s[-1] - y
     if cost == "quadratic":
-        delta = delta * a_s[-1] * (1 - a_s[-1])
-    nabla_w, nabla_b = [None] * len(weights), [None] * len(weights)
-    for l in reversed(range(len(weights))):
-        nabla_w[l], nabla_b[l] = delta @ a_s[l].T, delta
-        delta = (weights[l].T @ delta) * a_s[l] * (1 - a_s[l])
+        delta = delta * sigma_prime(zs[-1])
+    nabla_w, nabla_b = [delta @ a_s[-2].T], [delta]
+    for l in range(len(weights) - 1, 0, -1):
+        delta = (weights[l].T @ delta) * sigma_prime(zs[l - 1])
+        nabla_w.insert(0, delta @ a_s[l - 1].T)
+        nabla_b.insert(0, delta)
     return nabla_w, nabla_b
+
+
+def add(sums, terms):
+    return [s + t for s, t in zip(sums, terms, strict=True)]
 
 
 def train(weights, biases, data, epochs, size, eta, lmbda=0.0, cost="cross_entropy", after=None):
@@ -53,28 +63,28 @@ def train(weights, biases, data, epochs, size, eta, lmbda=0.0, cost="cross_entro
         random.shuffle(data)
         for k in range(0, n, size):
             batch = data[k : k + size]
-            sums_w = [np.zeros_like(w) for w in weights]
-            sums_b = [np.zeros_like(b) for b in biases]
+            sums_w = [np.zeros(w.shape) for w in weights]
+            sums_b = [np.zeros(b.shape) for b in biases]
             for x, y in batch:
                 nabla_w, nabla_b = gradient(weights, biases, x, y, cost)
-                for l in range(len(weights)):
-                    sums_w[l] += nabla_w[l]
-                    sums_b[l] += nabla_b[l]
-            rate = eta / len(batch)
-            weights = [
-                (1 - eta * lmbda / n) * w - rate * s for w, s in zip(weights, sums_w, strict=True)
-            ]
+                sums_w, sums_b = add(sums_w, nabla_w), add(sums_b, nabla_b)
+            decay, rate = 1 - eta * lmbda / n, eta / len(batch)
+            weights = [decay * w - rate * s for w, s in zip(weights, sums_w, strict=True)]
             biases = [b - rate * s for b, s in zip(biases, sums_b, strict=True)]
         if after is not None:
             after(weights, biases)
     return weights, biases
 
 
+def output(weights, biases, x):
+    return forward(weights, biases, x)[1][-1]
+
+
 def total_cost(weights, biases, data, lmbda, cost):
     """Mean cost of (x, column) plus lambda/(2n) sum w^2."""
     total = 0.0
     for x, y in data:
-        a = forward(weights, biases, x)[-1]
+        a = output(weights, biases, x)
         if cost == "quadratic":
             total += ((a - y) ** 2).sum() / 2
         else:
@@ -84,4 +94,4 @@ def total_cost(weights, biases, data, lmbda, cost):
 
 def count_correct(weights, biases, data):
     """How many (x, index) have their greatest output at the index."""
-    return sum(int(np.argmax(forward(weights, biases, x)[-1]) == y) for x, y in data)
+    return sum(int(np.argmax(output(weights, biases, x)) == y) for x, y in data)
