@@ -5,7 +5,7 @@ called, once for a machine.
 """
 
 from fastbp.augment import Distortions, expand_shifts
-from fastbp.callbacks import EarlyStopping
+from fastbp.callbacks import EarlyStopping, LayerErrors
 from fastbp.errors import DivergenceError
 from fastbp.full_batch import LBFGS, NewtonCG
 from fastbp.history import History
@@ -38,6 +38,7 @@ __all__ = [
     "Exponential",
     "History",
     "InverseScaling",
+    "LayerErrors",
     "NewtonCG",
     "RMSprop",
     "ReduceOnPlateau",

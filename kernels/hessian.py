@@ -165,6 +165,39 @@ def r_error_below(net, r_net, l, rows):
 
 
 @inlined
+def _r_forward(net, r_net, a_0, rows):
+    """R{z^l} and R{a^l} of all layers, after forward_block."""
+    a_below = a_0
+    for l in range(1, net.depth + 1):
+        r_forward_layer(net, r_net, a_below, l, rows)
+        a_below = a_matrix(net, l, rows)
+
+
+@kernel
+def directional_derivative(plan, parameters, arena, v, r_arena, data):
+    """R{C} of the mean cost of all rows: (bad row or -1, slope along v), by forward mode alone.
+
+    R{C} = sum of delta^L R{z^L}. With v a unit vector it is one derivative: the way of finding a
+    gradient, one weight at a time, that backpropagation made obsolete.
+    """
+    net, r_net = open_net(plan, parameters, arena, 0), open_net(plan, v, r_arena, 0)
+    examples, output = open_data(data), layer_of(net, net.depth)
+    scale, slope = mean_scale(examples), 0.0
+    for first in range(0, examples.rows, net.rows):
+        last = min(first + net.rows, examples.rows)
+        rows, a_0 = last - first, rows_of(examples, first, last)
+        if not forward_block(net, a_0, rows):
+            return first, slope
+        _r_forward(net, r_net, a_0, rows)
+        for r in range(rows):
+            gather_target(net, examples, first + r, r)
+            finish_row(net, r, scale)
+            for j in range(r * output.row_step, r * output.row_step + output.neurons):
+                slope += net.arena[output.delta + j] * r_net.arena[output.z + j]
+    return -1, slope
+
+
+@inlined
 def _r_gradient(net, r_net, a_below, l, rows, product, accumulate):
     """R{nabla_w^l} and R{nabla_b^l}, at their places in the flat product."""
     layer = layer_of(net, l)
@@ -191,10 +224,7 @@ def hessian_vector_product(plan, parameters, arena, v, r_arena, data, l2, produc
         rows, a_0 = last - first, rows_of(examples, first, last)
         if not forward_block(net, a_0, rows):
             return first
-        a_below = a_0
-        for l in range(1, net.depth + 1):
-            r_forward_layer(net, r_net, a_below, l, rows)
-            a_below = a_matrix(net, l, rows)
+        _r_forward(net, r_net, a_0, rows)
         for r in range(rows):
             gather_target(net, examples, first + r, r)
             finish_row(net, r, scale)

@@ -7,8 +7,11 @@ from numpy.testing import assert_allclose
 from torch_nets import torch_cost, torch_output
 
 from fastbp import MLP
-from fastbp.kernels.layout import parameter_slices
+from fastbp.data import dataset
+from fastbp.kernels.hessian import directional_derivative
+from fastbp.kernels.layout import aligned_zeros, parameter_slices
 from fastbp.kernels.losses import VALID_OUTPUTS
+from fastbp.validation import read_only
 
 PAIRS = [(loss, output) for loss, outputs in VALID_OUTPUTS.items() for output in outputs]
 HIDDEN = list(naive.ACTIVATIONS)
@@ -99,6 +102,18 @@ def test_the_full_hessian_of_torch(loss, output, hidden):
     H = torch.autograd.functional.hessian(cost, torch.tensor(net.parameters)).numpy()
     columns = [net.hessian_vector_product(X, y, v) for v in np.eye(net.n_parameters)]
     assert_allclose(np.array(columns), H, rtol=1e-8, atol=1e-8)
+
+
+def test_forward_mode_finds_the_gradient_one_weight_at_a_time():
+    net, X, y, _ = problem("cross_entropy", "softmax", "tanh", rows=200)
+    data = dataset(net.architecture, X, y)
+    r_arena = aligned_zeros(net._workspace.plan.size, np.float64)
+    slopes = []
+    for v in read_only(np.eye(net.n_parameters)):
+        bad_row, slope = net._workspace.run(directional_derivative, net._frozen, v, r_arena, data)
+        assert bad_row == -1
+        slopes.append(slope)
+    assert_allclose(slopes, net.value_and_grad(X, y)[1], rtol=1e-12, atol=1e-14)
 
 
 def test_wrong_directions_are_refused():
