@@ -23,7 +23,7 @@ from .batch import finish_row, gather_target
 from .forward import forward_block
 from .jit import inlined, kernel
 from .losses import cost_derivative, cost_second_derivative, CROSS_ENTROPY
-from .matmul import matmul, matrix, transpose
+from .matmul import matmul, transpose
 from .net import (
     a_matrix,
     delta_matrix,
@@ -53,25 +53,21 @@ from .simd import (
 
 @kernel
 def r_forward_layer(net, r_net, a_below, l, rows):
-    """R{z^l} and R{a^l} from a^(l-1), R{a^(l-1)}, z^l and a^l; `dropped` is used as scratch."""
+    """R{z^l} and R{a^l} from a^(l-1), R{a^(l-1)}, z^l and a^l."""
     layer, arena, r_arena = layer_of(net, l), net.arena, r_net.arena
-    V = weight_matrix(r_net, l)
-    matmul(1.0, a_below, transpose(V), 0.0, z_matrix(r_net, l, rows), net.panel)
+    r_z = z_matrix(r_net, l, rows)
+    matmul(1.0, a_below, transpose(weight_matrix(r_net, l)), 0.0, r_z, net.panel)
     if l > 1:
-        # A forward product of few rows cannot be added to its result: it is kept apart.
-        from_below = matrix(r_arena, layer.dropped, rows, layer.neurons, layer.row_step)
-        W = weight_matrix(net, l)
-        matmul(1.0, a_matrix(r_net, l - 1, rows), transpose(W), 0.0, from_below, net.panel)
+        r_a_below = a_matrix(r_net, l - 1, rows)
+        matmul(1.0, r_a_below, transpose(weight_matrix(net, l)), 1.0, r_z, net.panel)
     for j in range(0, layer.neurons, lanes(arena)):
         c = load_first(r_net.parameters, layer.biases + j, layer.neurons - j)
         for r in range(rows):
             at = r * layer.row_step + j
-            r_z = load(r_arena, layer.z + at) + c
-            if l > 1:
-                r_z = r_z + load(r_arena, layer.dropped + at)
+            r_z_j = load(r_arena, layer.z + at) + c
             z, a = load(arena, layer.z + at), load(arena, layer.a + at)
-            store(r_arena, layer.z + at, r_z)
-            store(r_arena, layer.a + at, derivative(layer.activation, z, a) * r_z)
+            store(r_arena, layer.z + at, r_z_j)
+            store(r_arena, layer.a + at, derivative(layer.activation, z, a) * r_z_j)
 
 
 @inlined
