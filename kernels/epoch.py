@@ -173,17 +173,11 @@ def descend_clipped(net, trainee, rows_pass, rule, rate, t, rows, team):
     for l in range(1, net.depth + 1):
         layer, n_below = layer_of(net, l), layer_of(net, l - 1).neurons
         first, last = share(layer.neurons, width, team)
-        at, count = layer.weights + first * n_below, (last - first) * n_below
-        update(rule, numbers, slice_of(net, trainee, at, advance(nabla, at)), 1, count, 0)
-        at, count = layer.biases + first, last - first
-        update(
-            rule,
-            without_penalties(numbers),
-            slice_of(net, trainee, at, advance(nabla, at)),
-            1,
-            count,
-            0,
-        )
+        at = layer.weights + first * n_below
+        where = slice_of(net, trainee, at, advance(nabla, at))
+        update(rule, numbers, where, last - first, n_below, n_below)
+        g = advance(nabla, layer.biases + first)
+        update_biases(net, trainee, rule, numbers, layer, first, last, g)
         limit_norms(net, rule, l, first, last)
     wait_for_all(team)
 
@@ -197,6 +191,14 @@ def slice_of(net, trainee, at, g):
         advance(trainee.state, at),
         advance(trainee.second_state, at),
     )
+
+
+@inlined
+def update_biases(net, trainee, rule, numbers, layer, first, last, nabla_b):
+    """Apply the rule to biases first .. last-1; penalties and decay do not act on them."""
+    where, count = slice_of(net, trainee, layer.biases + first, nabla_b), last - first
+    # np.int64: numba would compile `update` once more for a literal 1.
+    update(rule, without_penalties(numbers), where, np.int64(1), count, count)
 
 
 @inlined
@@ -233,8 +235,7 @@ def descend_layer(net, trainee, rule, numbers, l, rows, first, last):
     for j in range(first, last, BLOCK_SIZE):
         j_end = min(j + BLOCK_SIZE, last)
         bias_gradient(net, l, rows, j, j_end, net.block, False)
-        where = slice_of(net, trainee, layer.biases + j, net.block)
-        update(rule, without_penalties(numbers), where, 1, j_end - j, 0)
+        update_biases(net, trainee, rule, numbers, layer, j, j_end, net.block)
     limit_norms(net, rule, l, first, last)
 
 
