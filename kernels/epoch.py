@@ -23,7 +23,7 @@ from .layout import BLOCK_NEURONS, BLOCK_SIZE
 from .matmul import column_range, matmul, row_range, transpose
 from .net import a_matrix, delta_matrix, layer_of, open_data, open_net, weight_matrix
 from .simd import advance, flush_subnormals, lanes, pointer, restore_subnormals
-from .threads import share, wait_for_all
+from .threads import BAD_INPUT, share, wait_for_all
 from .updates import begin_step, limit_norm, norm, penalize, SGD, Slice, update, without_penalties
 
 # What `train` returns.
@@ -105,12 +105,12 @@ def propagate(net, examples, rows_pass, step, rows, report, team):
         finite &= gather_row(net, examples, source, r)
         gather_target(net, examples, source, r)
     if not finite:
-        team.barrier[INPUT_NOT_FINITE] = 1
+        team.barrier[BAD_INPUT] = 1
     start = (step + 1) * rows_pass.batch_size
     for r in range(start + first_row, min(start + last_row, rows_pass.order.size)):
         prefetch_row(examples, rows_pass.order[r])
     wait_for_all(team)
-    if team.barrier[INPUT_NOT_FINITE]:
+    if team.barrier[BAD_INPUT]:
         return INPUT_NOT_FINITE
 
     for l in range(1, net.depth + 1):
