@@ -19,7 +19,7 @@ from .batch import finish_row, gather_row, gather_target, prefetch_row
 from .dropout import drop
 from .forward import forward_layer
 from .jit import inlined, kernel
-from .layout import BLOCK_NEURONS, BLOCK_SIZE
+from .layout import BLOCK_NEURONS, BLOCK_SIZE, TALL_BLOCK_NEURONS, TALL_FROM
 from .matmul import column_range, matmul, row_range, transpose
 from .net import a_matrix, delta_matrix, layer_of, open_data, open_net, weight_matrix
 from .simd import advance, flush_subnormals, lanes, pointer, restore_subnormals
@@ -221,7 +221,8 @@ def descend_layer(net, trainee, rule, numbers, l, rows, first, last):
         W = row_range(weight_matrix(net, l), first, last)
         matmul(-numbers.rate, transpose(delta), a_below, numbers.decay, W, net.panel)
     else:
-        blocks = max(1, (last - first + BLOCK_NEURONS // 2) // BLOCK_NEURONS)
+        wanted = BLOCK_NEURONS if rows * n_below < TALL_FROM else TALL_BLOCK_NEURONS
+        blocks = max(1, (last - first + wanted // 2) // wanted)
         neurons = max(1, (last - first + blocks - 1) // blocks)
         columns = n_below if neurons * n_below <= BLOCK_SIZE else BLOCK_SIZE // neurons // 64 * 64
         for j in range(first, last, neurons):
