@@ -504,7 +504,7 @@ def test_parameters_that_are_not_finite_show_in_the_cost(activation, bad):
     vector, X, y, _ = make_data(sizes, 8)
     vector[layout.parameter_slices(sizes)[0][1].start] = bad  # a bias of layer 1
     network = Network(sizes, activation, "linear", "quadratic", vector, np.float64, rows=4)
-    trained = network.train(network.data(X, y), make_rule("sgd"), 0.1, 4)
+    trained = network.train(network.data(X, y), make_rule("sgd"), 0.1, 4, last_step=1)
     saturates = activation in ("sigmoid", "tanh") and bad == np.inf
     assert trained.status == (epoch.OK if saturates else epoch.COST_NOT_FINITE)
 
