@@ -20,11 +20,11 @@ from .dropout import drop
 from .forward import forward_layer
 from .jit import inlined, kernel
 from .layout import BLOCK_NEURONS, BLOCK_SIZE
-from .matmul import column_range
-from .net import a_matrix, layer_of, open_data, open_net
+from .matmul import column_range, matmul, row_range, transpose
+from .net import a_matrix, delta_matrix, layer_of, open_data, open_net, weight_matrix
 from .simd import advance, flush_subnormals, lanes, pointer, restore_subnormals
 from .threads import share, wait_for_all
-from .updates import begin_step, limit_norm, norm, penalize, Slice, update
+from .updates import begin_step, limit_norm, norm, penalize, SGD, Slice, update
 
 # What `train` returns.
 OK, COST_NOT_FINITE, INPUT_NOT_FINITE = range(3)
@@ -203,17 +203,22 @@ def descend_layer(net, trainee, rule, numbers, l, rows, first, last):
     """BP3 and BP4 of neurons first .. last-1 of layer l, each block applied at once."""
     layer, a_below = layer_of(net, l), a_matrix(net, l - 1, rows)
     n_below = a_below.columns
-    neurons = min(last - first, BLOCK_NEURONS)
-    columns = min(n_below, BLOCK_SIZE // neurons // 64 * 64) if neurons > 0 else 0
-    for j in range(first, last, BLOCK_NEURONS):
-        j_end = min(j + neurons, last)
-        for k in range(0, n_below, columns):
-            k_end = min(k + columns, n_below)
-            a_part = column_range(a_below, k, k_end)
-            weight_gradient(net, a_part, l, rows, j, j_end, net.block, False)
-            at = layer.weights + j * n_below + k
-            where = slice_of(net, trainee, at, net.block)
-            update(rule, numbers, True, where, j_end - j, k_end - k, n_below)
+    if rule.optimizer == SGD and rule.momentum == 0.0 and rule.l1 == 0.0:
+        # W <- (1 - eta l2) W - eta nabla_w is a product itself, done before W leaves registers.
+        delta = column_range(delta_matrix(net, l, rows), first, last)
+        W = row_range(weight_matrix(net, l), first, last)
+        matmul(-numbers.rate, transpose(delta), a_below, numbers.decay, W, net.panel)
+    else:
+        neurons = max(1, min(last - first, BLOCK_NEURONS))
+        columns = n_below if neurons * n_below <= BLOCK_SIZE else BLOCK_SIZE // neurons // 64 * 64
+        for j in range(first, last, neurons):
+            j_end = min(j + neurons, last)
+            for k in range(0, n_below, columns):
+                k_end = min(k + columns, n_below)
+                a_part = column_range(a_below, k, k_end)
+                weight_gradient(net, a_part, l, rows, j, j_end, net.block, False)
+                where = slice_of(net, trainee, layer.weights + j * n_below + k, net.block)
+                update(rule, numbers, True, where, j_end - j, k_end - k, n_below)
     for j in range(first, last, BLOCK_SIZE):
         j_end = min(j + BLOCK_SIZE, last)
         bias_gradient(net, l, rows, j, j_end, net.block, False)

@@ -17,7 +17,7 @@ def forward_layer(net, a_below, l, rows, first, last):
     """z^l and a^l of neurons first .. last-1, from a^(l-1) (rows, n_(l-1))."""
     W = row_range(weight_matrix(net, l), first, last)
     z = column_range(z_matrix(net, l, rows), first, last)
-    matmul(a_below, transpose(W), z, False, net.panel)
+    matmul(1.0, a_below, transpose(W), 0.0, z, net.panel)
 
     layer, arena = layer_of(net, l), net.arena
     for j in range(first, last, lanes(arena)):
@@ -31,11 +31,23 @@ def forward_layer(net, a_below, l, rows, first, last):
 
 @kernel
 def forward_block(net, a_0, rows):
-    """Run rows a^0 (rows, n_0) through the net, up to z^L, and a^L but for softmax."""
+    """Run rows a^0 (rows, n_0) through the net, up to z^L, and a^L but for softmax.
+
+    Returns whether all of a^0 is finite.
+    """
     a_below = a_0
     for l in range(1, net.depth + 1):
         forward_layer(net, a_below, l, rows, 0, layer_of(net, l).neurons)
         a_below = a_matrix(net, l, rows)
+    # NaN or infinity in a row of a^0 shows in each of its z^1, far fewer numbers to look at. So
+    # does an overflow, and then a^0 itself tells.
+    layer = layer_of(net, 1)
+    if is_finite(net.arena, layer.z, layer.z + rows * layer.row_step):
+        return True
+    for r in range(rows):
+        if not is_finite(a_0.data, r * a_0.row_step, r * a_0.row_step + a_0.columns):
+            return False
+    return True
 
 
 @kernel
@@ -62,9 +74,8 @@ def forward(plan, parameters, arena, X, out):
     n = output.neurons
     for first in range(0, n_rows, net.rows):
         last = min(first + net.rows, n_rows)
-        if not is_finite(x, first * n_0, last * n_0):
+        if not forward_block(net, matrix(x, first * n_0, last - first, n_0, n_0), last - first):
             return first
-        forward_block(net, matrix(x, first * n_0, last - first, n_0, n_0), last - first)
         for r in range(last - first):
             z_at, a_at = output.z + r * output.row_step, output.a + r * output.row_step
             if output.activation == SOFTMAX:

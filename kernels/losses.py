@@ -17,6 +17,7 @@ from .simd import (
     fma,
     lanes,
     load,
+    load_first,
     max_lanes,
     select,
     store,
@@ -106,7 +107,7 @@ def output_error(loss, output, arena, at, y_at, scale):
         # Cross-entropy needs sum_j y_j; the Jacobian of softmax sum_j g_j a_j, g = nabla_a C.
         inner = broadcast(arena, 0)
         for j in range(0, n, width):
-            a, y = load(arena, a_at + j), load(arena, y_at + j)
+            a, y = load(arena, a_at + j), load_first(arena, y_at + j, n - j)  # a is 0 beyond n
             inner = inner + (y if loss == CROSS_ENTROPY else (a - y) * a)
         inner = broadcast(arena, sum_lanes(inner))
         for j in range(0, n, width):

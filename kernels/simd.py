@@ -115,6 +115,15 @@ def emit_mask(builder, count, lanes):
     return builder.icmp_signed("<", lane_numbers, limit)
 
 
+def emit_loop_mask(builder, count, lanes):
+    """The same for 0 <= count <= lanes, as bits: LLVM would sink a comparison into the loop."""
+    word = ir.IntType(64)
+    bits = builder.sub(builder.shl(word(1), count), word(1))
+    return builder.bitcast(
+        builder.trunc(bits, ir.IntType(lanes)), ir.VectorType(ir.IntType(1), lanes)
+    )
+
+
 def _get(builder, kind, name):
     return cgutils.get_or_insert_function(builder.module, kind, name)
 

@@ -48,8 +48,8 @@ class Step(NamedTuple):
     rate: float  # learning rate; for Adam, over 1 - beta_1^t
     root: float  # Adam's sqrt(1 - beta_2^t)
     scale: float  # factor of the gradient, below 1 where it is clipped
-    decay: float  # AdamW's factor of the weights, 1 - rate * weight_decay
-    l1: float  # penalties that are not in the gradient yet
+    decay: float  # factor of the weights: AdamW's weight_decay, or plain SGD's l2
+    l1: float  # penalties that are to be added to the gradient
     l2: float
 
 
@@ -67,6 +67,8 @@ def begin_step(rule, rate, t, scale, penalties):
         decay = 1.0 - rate * rule.weight_decay
         root = np.sqrt(1.0 - rule.beta2**t)
         return Step(rate / (1.0 - rule.momentum**t), root, scale, decay, l1, l2)
+    if rule.optimizer == SGD and rule.momentum == 0.0:
+        return Step(rate, 1.0, scale, 1.0 - rate * l2, l1, 0.0)
     return Step(rate, 1.0, scale, 1.0, l1, l2)
 
 
@@ -80,7 +82,7 @@ def penalized(g, w, l1, l2):
 
 @inlined
 def _sgd(w, g, step):
-    """w - eta g (book, equation 20)."""
+    """w' = w - eta g (book, equation 20); l2 has shrunk w before (equation 93)."""
     return fma(g, -step.rate, w)
 
 
@@ -162,6 +164,8 @@ def update(rule, step, is_weight, at, rows, columns, row_step):
 
     The block's gradient is dense. Penalties and decay act on weights, not on biases.
     """
+    if columns == row_step:  # rows follow each other without a gap
+        rows, columns = 1, rows * columns
     width = lanes(at.w)
     whole = columns // width * width
     for r in range(rows):
