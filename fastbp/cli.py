@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -36,14 +35,15 @@ class Program(click.Group):
     def main(self, *arguments: Any, **options: Any) -> NoReturn:
         """Run a command, and exit."""
         options["standalone_mode"] = False  # so that click raises what it would print
+        options["prog_name"] = self.name  # also where this is not run from the installed script
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("always", UserWarning)
-                warnings.showwarning = _show_warning
+                warnings.showwarning = _show_warning  # type: ignore[assignment]
                 status = super().main(*arguments, **options)
         except click.UsageError as error:
             where = error.ctx.command_path if error.ctx else self.name
-            _fail(f"{where}: {error.format_message()}", USER_MISTAKE)
+            _fail(f"{where}: {_one_line(error.format_message())}", USER_MISTAKE)
         except click.ClickException as error:
             _fail(error.format_message(), USER_MISTAKE)
         except click.Abort:
@@ -54,17 +54,21 @@ class Program(click.Group):
         """Run the command that was chosen; say which it was when it fails."""
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:  # the reader of stdout has left: click ends quietly
+            raise
         except MISTAKES as error:
-            if isinstance(error, BrokenPipeError):  # the reader has left: click ends quietly
-                raise
             command = f"{ctx.command_path} {ctx.invoked_subcommand}"
-            raise click.ClickException(f"{command}: {_one_line(error)}") from error
+            raise click.ClickException(f"{command}: {_reason(error)}") from error
 
 
-def _one_line(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split())
+    return _one_line(str(error))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _fail(line: str, status: int) -> NoReturn:
@@ -83,24 +87,15 @@ class _Echo(logging.Handler):
         click.echo(self.format(record), err=True)
 
 
-class LayerSizes(click.ParamType):
-    """Sizes of hidden layers, as in 256,128."""
-
-    name = "SIZES"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        """Return a tuple of positive integers, or fail."""
-        if isinstance(value, tuple):
-            return value
-        sizes = value.split(",")
-        if not all(size.strip().isdecimal() and int(size) > 0 for size in sizes):
-            self.fail(f"{value!r} is not a list of positive integers such as 256,128", param, ctx)
-        return tuple(map(int, sizes))
+def layer_sizes(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
+    """Return the sizes of hidden layers that 256,128 stands for."""
+    sizes = value.split(",")
+    if not all(size.strip().isdecimal() and int(size) > 0 for size in sizes):
+        raise click.BadParameter(f"{value!r} is not a list of positive integers, as in 256,128.")
+    return tuple(map(int, sizes))
 
 
-@click.group(name="fastbp", cls=Program)
+@click.group(name="fastbp", cls=Program, invoke_without_command=True)
 @click.version_option(__version__, prog_name="fastbp", message="%(prog)s %(version)s")
 @click.pass_context
 def main(ctx: click.Context) -> None:
@@ -117,10 +112,18 @@ def main(ctx: click.Context) -> None:
     logger.setLevel(logging.INFO)
     logger.propagate = False
     ctx.call_on_close(restore)
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 @main.command(context_settings={"show_default": True})
-@click.option("--hidden", type=LayerSizes(), default="256,128", help="Neurons of hidden layers.")
+@click.option(
+    "--hidden",
+    default="256,128",
+    metavar="SIZES",
+    callback=layer_sizes,
+    help="Neurons of the hidden layers.",
+)
 @click.option("--epochs", type=click.IntRange(1), default=10, help="Passes over the images.")
 @click.option("--batch-size", type=click.IntRange(1), default=64, help="Images of a step.")
 @click.option("--optimizer", type=click.Choice(tuple(LEARNING_RATES)), default="adam")
@@ -168,16 +171,12 @@ def mnist(path: Path | None, plot: Path | None, **settings: Any) -> None:
 
 @main.command()
 def info() -> None:
-    """Say what fastbp runs on: processor, versions, cache of compiled kernels, threads."""
-    _echo_lines(describe())
+    """Say what fastbp runs on, and where it keeps compiled kernels."""
+    for line in describe():
+        click.echo(line)
 
 
 @main.command()
 def warmup() -> None:
-    """Compile all kernels now, and keep them: later programs start at once."""
+    """Compile all kernels now, so that later programs start at once."""
     describe_warmup(click.echo)
-
-
-def _echo_lines(lines: Sequence[str]) -> None:
-    for line in lines:
-        click.echo(line)

@@ -9,19 +9,20 @@ from pathlib import Path
 
 import llvmlite.binding as llvm
 
+from fastbp import __version__
 from fastbp.kernels import jit, simd
 from fastbp.threads import thread_limit
 
 __all__ = ["describe"]
 
-REQUIRED = ("fastbp", "numba", "llvmlite", "numpy")
+REQUIRED = ("numba", "llvmlite", "numpy")
 OPTIONAL = ("matplotlib", "pooch", "scikit-learn", "scipy")
 
 
 def describe() -> list[str]:
     """Return lines: versions, processor, vectors, threads, and the cache of compiled kernels."""
     bits = 8 * simd.VECTOR_BYTES
-    rows = [(package, version(package)) for package in REQUIRED]
+    rows = [("fastbp", __version__), *((package, version(package)) for package in REQUIRED)]
     rows += [
         ("Python", platform.python_version()),
         ("system", f"{platform.system()} {platform.machine()}"),

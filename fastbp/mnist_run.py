@@ -11,7 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from fastbp.datasets import load_mnist, MNIST
 from fastbp.history import History
 from fastbp.kernels import jit
 from fastbp.mlp import MLP
-from fastbp.optimizers import Adagrad, Adam, AdamW, Optimizer, RMSprop, SGD
+from fastbp.optimizers import BY_NAME, Optimizer, SGD
 from fastbp.schedules import Cosine
 from fastbp.validation import Array
 from fastbp.warmup import warm_up
@@ -85,9 +85,10 @@ class MnistRun:
         clock = Clock()
         with clock.measure("data"):
             training, validation, test = splits(load_mnist(data), say)
+        compiled = jit.compilations()
         with clock.measure("kernels"):
             warm_up("float32", "fit", "evaluate", "forward, predict")
-        say(described_kernels(clock.seconds["kernels"]))
+        say(described_kernels(jit.compilations() - compiled, clock.seconds["kernels"]))
         say(self.described(net))
         with clock.measure("training and validation"):
             history = self.train(net, optimizer, training, validation, say)
@@ -106,31 +107,35 @@ class MnistRun:
         if plot is not None:
             say(f"picture {plot}")
 
+    @property
+    def first_rate(self) -> float:
+        """The learning rate to begin with: the one asked for, or one that suits the optimizer."""
+        if self.learning_rate is None:
+            return LEARNING_RATES[self.optimizer]
+        return self.learning_rate
+
     def chosen_optimizer(self) -> Optimizer:
         """Return the optimizer, with a learning rate that falls to 0 by the last epoch."""
-        rate = self.learning_rate or LEARNING_RATES[self.optimizer]
-        cosine = Cosine(rate, epochs=self.epochs)
-        if self.optimizer == "sgd":
-            return SGD(cosine, momentum=0.9)
-        kinds = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "adagrad": Adagrad}
-        return kinds[self.optimizer](cosine)
+        optimizer = BY_NAME[self.optimizer]
+        if isinstance(optimizer, SGD):
+            optimizer = replace(optimizer, momentum=0.9)
+        return replace(optimizer, learning_rate=Cosine(self.first_rate, epochs=self.epochs))
 
     def described(self, net: MLP) -> str:
         """Say in a line what is trained, and how."""
         sizes = "-".join(map(str, net.sizes))
-        rate = self.learning_rate or LEARNING_RATES[self.optimizer]
         return (
-            f"net {sizes} ({net.n_parameters:,} parameters), {self.activation}, dropout "
-            f"{self.dropout:g}; {self.optimizer} from {rate:g}, batches of {self.batch_size}, "
-            f"seed {self.seed}"
+            f"net {sizes}, {net.n_parameters:,} parameters: {self.activation}, dropout "
+            f"{self.dropout:g}, {self.optimizer} from learning rate {self.first_rate:g}, "
+            f"batches of {self.batch_size}, seed {self.seed}"
         )
 
     def train(
         self, net: MLP, optimizer: Optimizer, training: Split, validation: Split, say: Say
     ) -> History:
         """Train, and say a line an epoch."""
-        say("           training           validation")
-        say("epoch      loss   accuracy    loss   accuracy   examples/s")
+        say("         training            validation")
+        say("epoch       loss  accuracy     loss  accuracy   examples/s")
 
         def report(_: MLP, logs: Mapping[str, float]) -> None:
             say(
@@ -177,11 +182,11 @@ def splits(data: MNIST, say: Say) -> tuple[Split, Split, Split]:
     )
 
 
-def described_kernels(seconds: float) -> str:
-    """Say what had to be compiled."""
-    if count := jit.compilations():
-        return f"kernels: {count} compiled in {jit.compile_seconds():.1f} s"
-    return f"kernels: nothing compiled; loaded in {seconds:.1f} s from {jit.cache_folder()}"
+def described_kernels(compiled: int, seconds: float) -> str:
+    """Say how many kernels had to be compiled."""
+    if compiled:
+        return f"kernels: {compiled} compiled in {seconds:.1f} s"
+    return f"kernels: nothing compiled, all loaded in {seconds:.1f} s"
 
 
 def require_plotting(path: Path) -> None:

@@ -41,12 +41,7 @@ def describe_warmup(say: Callable[[str], Any]) -> None:
             before, start = jit.compilations(), time.perf_counter()
             warm_up(dtype, task)
             seconds, count = time.perf_counter() - start, jit.compilations() - before
-            done = f"{count} kernels compiled" if count else "nothing to compile"
-            say(f"{dtype}  {task:<17} {done:<20} {seconds:6.1f} s")
-    total, folder = jit.compilations(), jit.cache_folder()
-    if total:
-        say(f"{total} kernels compiled in {jit.compile_seconds():.1f} s")
-    if folder is None:
-        say("no folder to keep them in: every process compiles them again")
-    else:
-        say(f"kept in {folder}")
+            say(f"{dtype}  {task:<16}  {count:3} compiled  {seconds:5.1f} s")
+    folder = jit.cache_folder()
+    kept = f"kept in {folder}" if folder else "not kept: no folder can be written to"
+    say(f"kernels: {jit.compilations()} compiled in {jit.compile_seconds():.1f} s, {kept}")
