@@ -24,7 +24,7 @@ from .matmul import column_range, matmul, row_range, transpose
 from .net import a_matrix, delta_matrix, layer_of, open_data, open_net, weight_matrix
 from .simd import advance, flush_subnormals, lanes, pointer, restore_subnormals
 from .threads import share, wait_for_all
-from .updates import begin_step, limit_norm, norm, penalize, SGD, Slice, update
+from .updates import begin_step, limit_norm, norm, penalize, SGD, Slice, update, without_penalties
 
 # What `train` returns.
 OK, COST_NOT_FINITE, INPUT_NOT_FINITE = range(3)
@@ -171,9 +171,16 @@ def descend_clipped(net, trainee, rows_pass, rule, rate, t, rows, team):
         layer, n_below = layer_of(net, l), layer_of(net, l - 1).neurons
         first, last = share(layer.neurons, width, team)
         at, count = layer.weights + first * n_below, (last - first) * n_below
-        update(rule, numbers, True, slice_of(net, trainee, at, advance(nabla, at)), 1, count, 0)
+        update(rule, numbers, slice_of(net, trainee, at, advance(nabla, at)), 1, count, 0)
         at, count = layer.biases + first, last - first
-        update(rule, numbers, False, slice_of(net, trainee, at, advance(nabla, at)), 1, count, 0)
+        update(
+            rule,
+            without_penalties(numbers),
+            slice_of(net, trainee, at, advance(nabla, at)),
+            1,
+            count,
+            0,
+        )
         limit_norms(net, rule, l, first, last)
     wait_for_all(team)
 
@@ -209,7 +216,8 @@ def descend_layer(net, trainee, rule, numbers, l, rows, first, last):
         W = row_range(weight_matrix(net, l), first, last)
         matmul(-numbers.rate, transpose(delta), a_below, numbers.decay, W, net.panel)
     else:
-        neurons = max(1, min(last - first, BLOCK_NEURONS))
+        blocks = max(1, (last - first + BLOCK_NEURONS // 2) // BLOCK_NEURONS)
+        neurons = max(1, (last - first + blocks - 1) // blocks)
         columns = n_below if neurons * n_below <= BLOCK_SIZE else BLOCK_SIZE // neurons // 64 * 64
         for j in range(first, last, neurons):
             j_end = min(j + neurons, last)
@@ -218,12 +226,12 @@ def descend_layer(net, trainee, rule, numbers, l, rows, first, last):
                 a_part = column_range(a_below, k, k_end)
                 weight_gradient(net, a_part, l, rows, j, j_end, net.block, False)
                 where = slice_of(net, trainee, layer.weights + j * n_below + k, net.block)
-                update(rule, numbers, True, where, j_end - j, k_end - k, n_below)
+                update(rule, numbers, where, j_end - j, k_end - k, n_below)
     for j in range(first, last, BLOCK_SIZE):
         j_end = min(j + BLOCK_SIZE, last)
         bias_gradient(net, l, rows, j, j_end, net.block, False)
         where = slice_of(net, trainee, layer.biases + j, net.block)
-        update(rule, numbers, False, where, 1, j_end - j, 0)
+        update(rule, without_penalties(numbers), where, 1, j_end - j, 0)
     limit_norms(net, rule, l, first, last)
 
 

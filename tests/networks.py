@@ -1,8 +1,8 @@
 """Kernels called as the API calls them, with guard values on both sides of every array.
 
 A `Network` owns its parameters, arena and whatever a kernel writes. Every call checks afterwards
-that the kernel wrote inside its arrays only. The arena starts as NaN: what its padding holds, or
-what a kernel has not written yet, must not reach a result.
+that the kernel wrote inside its arrays only. The arena starts as `blank`, NaN: what its padding
+holds, or what a kernel has not written yet, must not reach a result. Users' arenas start as 0.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -78,7 +78,7 @@ class Network:
     """
 
     def __init__(self, sizes, activations, output, loss, vector, dtype, *,
-                 rows=layout.BLOCK_ROWS, threads=1, fill=1.5, shift=0):  # fmt: skip
+                 rows=layout.BLOCK_ROWS, threads=1, fill=1.5, shift=0, blank=np.nan):  # fmt: skip
         n_hidden = len(sizes) - 2
         hidden = [activations] * n_hidden if isinstance(activations, str) else list(activations)
         numbers = [ACTIVATIONS[name] for name in [*hidden, output]]
@@ -88,7 +88,7 @@ class Network:
         self.parameters = self.guarded.array(np.asarray(vector, dtype))
         self.frozen = self.parameters.view()
         self.frozen.flags.writeable = False
-        self.arena = self.guarded.array(np.full(self.plan.size, np.nan, dtype))
+        self.arena = self.guarded.array(np.full(self.plan.size, blank, dtype))
         self.team = None
 
     def array(self, values, dtype=None, writeable=False):

@@ -65,16 +65,12 @@ def distance_to_kinks(problem):
     zs, (*_, a) = naive.forward(*problem.layers(), problem.X, problem.hidden, problem.output)
     names = [*problem.hidden, problem.output]
     at_risk = [z for z, name in zip(zs, names, strict=True) if name in KINKS]
-    # A relu gives the very 0 of a label, and stays there.
     if problem.loss == "absolute":
         d = a - problem.targets
-        at_risk.append(d[d != 0])
-    if problem.loss == "huber":
-        d = np.abs(a - problem.targets) - 1
-        at_risk.append(d[d != 0])
+        at_risk.append(d[d != 0])  # a relu gives the very 0 of a label, and stays there
     if problem.l1:
         at_risk += problem.layers()[0]
-    return min(np.abs(v).min(initial=1.0) for v in [*at_risk, np.ones(1)])
+    return min((np.abs(v).min(initial=1.0) for v in at_risk), default=1.0)
 
 
 def make_problem(seed, sizes, hidden, output, loss, rows, *, labels=False, weighted=False,
@@ -270,10 +266,13 @@ def test_a_row_that_weighs_nothing_may_cost_infinity():
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (128, 16), (299, 36)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_bad_rows_are_named_by_the_block_they_are_in(bad, row, column, dtype):
+@pytest.mark.parametrize("blank", [0, np.nan])
+def test_bad_rows_are_named_by_the_block_they_are_in(bad, row, column, dtype, blank):
     sizes = [37, 3]
     rng = np.random.default_rng(0)
-    network = Network(sizes, [], "linear", "quadratic", random_vector(rng, sizes), dtype)
+    vector = random_vector(rng, sizes)
+    naive.unflatten(vector, sizes)[0][0][1] = 0  # a neuron to which all inputs are the same
+    network = Network(sizes, [], "linear", "quadratic", vector, dtype, blank=blank)
     X = rng.normal(size=(300, 37))
     X[row, column] = bad
     data = network.data(X, np.zeros((300, 3)))
@@ -283,6 +282,19 @@ def test_bad_rows_are_named_by_the_block_they_are_in(bad, row, column, dtype):
     assert network.value_and_grad(data)[0] == block
     assert network.input_gradient(data)[0] == block
     assert network.layer_errors(data)[0] == block
+
+
+@pytest.mark.parametrize("blank", [0, np.nan])
+def test_a_row_that_overflows_is_not_a_bad_row(blank):
+    """Where z is infinite and X is not, it is the net's doing."""
+    vector = np.array([1e30, 0.0, 1.0, 0.0])
+    network = Network([1, 1, 1], "linear", "linear", "quadratic", vector, np.float32, blank=blank)
+    X = np.array([[1.0], [1e30]])
+    bad_row, out = network.forward(X)
+    assert (bad_row, *out[:, 0]) == (-1, np.float32(1e30), np.inf)
+    data = network.data(X, np.zeros((2, 1)))
+    assert network.evaluate(data)[0][0] == -1
+    assert network.value_and_grad(data)[:2] == (-1, np.inf)
 
 
 def test_parameters_lie_where_the_layout_says():

@@ -43,6 +43,7 @@ RATES = {"sgd": 0.1, "momentum": 0.05, "nesterov": 0.05}  # others 0.003
 
 EXTRAS = {
     "plain": {},
+    "l2": {"l2": 0.02},
     "l1_l2": {"l1": 0.003, "l2": 0.02},
     "clip_norm": {"clip_norm": 0.05},
     "max_norm": {"max_norm": 0.8},
@@ -333,7 +334,7 @@ def test_dropout_backward_uses_the_masks_of_forward(activation, threads):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("extra", ["l1_l2", "all"])
+@pytest.mark.parametrize("extra", ["l2", "l1_l2", "all"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_same_bits_for_any_number_of_threads(optimizer, extra, dtype):
     sizes, rows, batch_size = [13, 70, 33, 5], 41, 9
