@@ -18,7 +18,7 @@ from fastbp import mnist_run
 from fastbp.cli import main
 from fastbp.datasets import load_mnist_sample
 
-SAMPLE = Path(fastbp.__file__).parent / "data" / "mnist_sample.npz"
+SAMPLE = Path(fastbp.__file__).parent / "datasets" / "mnist_sample.npz"
 TINY = ["--hidden", "8", "--epochs", "2", "--batch-size", "4"]
 
 

@@ -9,7 +9,6 @@ import pytest
 from api_problems import blobs, line
 from numpy.testing import assert_allclose, assert_array_equal
 
-import fastbp
 from fastbp import gradient_check, MLP
 
 

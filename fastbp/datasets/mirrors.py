@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from fastbp.datasets.idx import read_idx_files
-from fastbp.datasets.splits import MNIST, checked_mnist, require_canonical
+from fastbp.datasets.splits import checked_mnist, MNIST, require_canonical
 
 _MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
