@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .backward import bias_gradient, error_below, store_gradient, weight_gradient
-from .batch import finish_row, gather_row, gather_target
+from .batch import finish_row, gather_row, gather_target, prefetch_row
 from .dropout import drop
 from .forward import forward_layer
 from .jit import inlined, kernel
@@ -106,6 +106,9 @@ def propagate(net, examples, rows_pass, step, rows, report, team):
         gather_target(net, examples, source, r)
     if not finite:
         team.barrier[INPUT_NOT_FINITE] = 1
+    start = (step + 1) * rows_pass.batch_size
+    for r in range(start + first_row, min(start + last_row, rows_pass.order.size)):
+        prefetch_row(examples, rows_pass.order[r])
     wait_for_all(team)
     if team.barrier[INPUT_NOT_FINITE]:
         return INPUT_NOT_FINITE
