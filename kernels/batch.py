@@ -7,7 +7,18 @@ weight; `finish_row` reads z^L, a^L and those, and leaves delta^L, cost and hit 
 from .jit import inlined, kernel
 from .losses import output_error
 from .net import layer_of
-from .simd import broadcast, fma, lanes, load, load_first, store, sum_lanes
+from .simd import (
+    ALIGNMENT,
+    broadcast,
+    fma,
+    lanes,
+    load,
+    load_first,
+    prefetch,
+    store,
+    sum_lanes,
+    VECTOR_BYTES,
+)
 
 
 @inlined
@@ -31,6 +42,18 @@ def gather_row(net, examples, source, r):
         zeros = fma(x, 0, zeros)
         store(arena, target + whole, x)
     return sum_lanes(zeros) == 0
+
+
+@inlined
+def prefetch_row(examples, source):
+    """Ask the memory for row `source` of X, to be gathered in the next step.
+
+    A batch's rows lie anywhere: without this an epoch of [784, 30, 10] waits a tenth of its time.
+    """
+    line = ALIGNMENT // VECTOR_BYTES * lanes(examples.X)
+    start = source * examples.columns
+    for j in range(0, examples.columns, line):
+        prefetch(examples.X, start + j)
 
 
 @inlined

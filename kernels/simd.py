@@ -308,6 +308,22 @@ def store_first(typingctx, array, index, value, count):
 
 
 @intrinsic
+def prefetch(typingctx, array, index):
+    """Ask for the cache line of element `index`, which is soon to be read."""
+
+    def emit(context, builder, signature, arguments):
+        place = emit_address(context, builder, signature.args[0], *arguments)
+        place = builder.bitcast(place, ir.IntType(8).as_pointer())
+        word = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [place.type, word, word, word])
+        # read, to the second level and beyond, data
+        builder.call(_get(builder, kind, "llvm.prefetch.p0"), [place, word(0), word(2), word(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), emit
+
+
+@intrinsic
 def transpose_block(typingctx, source, source_row, rows, columns, target, target_row):
     """Write the transpose of a square of LANES rows and columns; pointers, steps in elements.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mnist_files import SMALL, assert_same, book_pickle, write_idx_folder
+from mnist_files import assert_same, book_pickle, SMALL, write_idx_folder
 
 from fastbp.datasets import load_mnist, load_mnist_sample, mirrors, mnist, pip_wheel, splits
 from fastbp.datasets.cache import default_cache_dir, read_cache, write_cache

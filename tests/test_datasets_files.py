@@ -9,7 +9,7 @@ import struct
 import mnist_files
 import numpy as np
 import pytest
-from mnist_files import SMALL, assert_same, book_pickle, idx_bytes, npz_bytes, write_idx_folder
+from mnist_files import assert_same, book_pickle, idx_bytes, npz_bytes, SMALL, write_idx_folder
 
 from fastbp.datasets import load_mnist
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from mnist_files import (
     ARRAYS,
-    SMALL,
     book_pickle,
     book_splits,
     idx_bytes,
     npz_bytes,
     python2_book_pickle,
+    SMALL,
     write_idx_folder,
 )
 

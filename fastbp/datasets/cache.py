@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 
 from fastbp.datasets.npz import read_npz, write_npz
-from fastbp.datasets.splits import MNIST, checked_mnist, require_canonical
+from fastbp.datasets.splits import checked_mnist, MNIST, require_canonical
 
 _FILE_NAME = "mnist.npz"
 

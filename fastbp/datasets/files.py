@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from fastbp.datasets.idx import (
-    UBYTE_MAGIC,
     find_idx_files,
     idx_file_names,
     read_idx_files,
+    UBYTE_MAGIC,
 )
-from fastbp.datasets.npz import ZIP_MAGIC, read_npz
+from fastbp.datasets.npz import read_npz, ZIP_MAGIC
 from fastbp.datasets.pickled import read_book_pickle
-from fastbp.datasets.splits import NAMES, Arrays
+from fastbp.datasets.splits import Arrays, NAMES
 from fastbp.datasets.streams import open_maybe_gzip
 
 # Below the folder given: torchvision keeps its files in MNIST/raw.

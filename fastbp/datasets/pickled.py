@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastbp.datasets.splits import MAX_BYTES, Arrays
+from fastbp.datasets.splits import Arrays, MAX_BYTES
 from fastbp.datasets.streams import open_maybe_gzip, read_at_most
 
 # The book's file has 158 instructions.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from fastbp.datasets.pickled import read_book_pickle
-from fastbp.datasets.splits import MAX_BYTES, MNIST, checked_mnist, require_canonical
+from fastbp.datasets.splits import checked_mnist, MAX_BYTES, MNIST, require_canonical
 from fastbp.datasets.streams import read_at_most
 
 _REQUIREMENT = (
