@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TYPE_CHECKING
@@ -34,7 +35,7 @@ __all__ = ["LBFGS", "FullBatch", "NewtonCG", "minimize"]
 
 
 @dataclass(frozen=True)
-class FullBatch:
+class FullBatch(ABC):
     """What the minimizers share: they stop when no derivative is larger than `tolerance`."""
 
     method: ClassVar[str]
@@ -44,9 +45,9 @@ class FullBatch:
     def __post_init__(self) -> None:
         set_checked(self, tolerance=number("tolerance", self.tolerance))
 
+    @abstractmethod
     def options(self) -> dict[str, float]:
         """Return SciPy's options, apart from the number of iterations."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

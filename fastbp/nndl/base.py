@@ -12,6 +12,7 @@ in a subclass, or where the cost's error of the output is not (`_compiled_loss`)
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
@@ -38,7 +39,7 @@ def sigmoid_prime(z: Any) -> Any:
     return sigmoid(z) * (1 - sigmoid(z))
 
 
-class BookNetwork:
+class BookNetwork(ABC):
     """Weights, biases and what is computed from them.
 
     Attributes
@@ -87,13 +88,13 @@ class BookNetwork:
             nabla_w.insert(0, np.dot(delta, activations[l].T))  # BP4
         return nabla_b, nabla_w
 
+    @abstractmethod
     def _output_error(self, z: Array, a: Array, y: Array) -> Array:
         """BP1: delta^L, (n_L, 1)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _compiled_loss(self) -> str | None:
         """Name of the kernels' cost that has this net's output error, or None."""
-        raise NotImplementedError
 
     def _descend(self, mini_batch: Any, eta: float, decay: float) -> None:
         """One step of gradient descent by the loop: w <- w - eta (mean nabla_w + decay w)."""
