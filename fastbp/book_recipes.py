@@ -136,9 +136,13 @@ def training_set_size(lab: Lab) -> list[Outcome]:
             epochs=1_500_000 // size,
             images=size,
             init="book",
-            watch="validation",
+            watch=None,  # 15,000 epochs of 100 images would spend their time on looking
         )
-        outcomes.append(Outcome(run.label, source, at_epoch(run.history, run.history.epochs)))
+        _, accuracy = run.net.evaluate(*lab.data("validation"))
+        outcomes.append(Outcome(run.label, source, 100 * accuracy))
+    lab.notes["training-set-size"] = {
+        size: outcome.here for size, outcome in zip(SIZES, outcomes, strict=True)
+    }
     return outcomes
 
 
@@ -236,7 +240,7 @@ ELASTIC = Distortions(shift=1, rotation=10, scale=0.1, elastic=34)
 
 
 def distorted(lab: Lab, sizes: list[int], label: str, epochs: int, distort: bool) -> Run:
-    """Train a deeper or wider net on all 60,000 images with Adam, a cosine and dropout."""
+    """Train a net of rectified linear neurons on all 60,000 images with Adam and a cosine."""
     net = MLP(sizes, seed=lab.seed)
     epochs = lab.epochs(epochs)
     history = net.fit(
@@ -261,7 +265,7 @@ def simard(lab: Lab) -> list[Outcome]:
     outcomes = []
     for label, distort, epochs, source in (
         ("without distortions", False, 20, 1.6),
-        ("with elastic distortions", True, 100, 0.7),
+        ("with elastic distortions", True, 80, 0.7),
     ):
         run = distorted(lab, [784, 800, 10], label, epochs, distort)
         outcomes.append(Outcome(f"error {label}", source, 100 - best(run.history)))
@@ -275,7 +279,7 @@ def simard(lab: Lab) -> list[Outcome]:
 )
 def ciresan(lab: Lab) -> list[Outcome]:
     """Best test error over the epochs."""
-    run = distorted(lab, [784, 1000, 500, 10], "1000-500-10", 50, True)
+    run = distorted(lab, [784, 1000, 500, 10], "1000-500-10", 40, True)
     return [Outcome("error", 0.49, 100 - best(run.history))]
 
 
