@@ -135,7 +135,6 @@ def training_set_size(lab: Lab) -> list[Outcome]:
             lmbda=0.0001 * size,
             epochs=1_500_000 // size,
             images=size,
-            init="book",
             watch=None,  # 15,000 epochs of 100 images would spend their time on looking
         )
         _, accuracy = run.net.evaluate(*lab.data("validation"))
@@ -179,10 +178,12 @@ def initialization(lab: Lab) -> list[Outcome]:
 
 @recipe("learning-rates", "Chapter 3: training cost at eta 0.025, 0.25 and 2.5", "a figure")
 def learning_rates(lab: Lab) -> list[Outcome]:
-    """30 hidden, 30 epochs: the largest rate swings, the smallest crawls."""
+    """30 hidden, lambda 5, 30 epochs: the largest rate swings, the smallest crawls."""
     outcomes = []
     for eta in (0.025, 0.25, 2.5):
-        run = lab.train([784, 30, 10], label=f"eta {eta:g}", init="book", eta=eta, epochs=30)
+        run = lab.train(
+            [784, 30, 10], label=f"eta {eta:g}", init="book", eta=eta, lmbda=5.0, epochs=30
+        )
         what = f"training cost at eta {eta:g}"
         outcomes.append(Outcome(what, NO_SOURCE, run.history.loss[-1], ""))
     return outcomes
