@@ -21,7 +21,7 @@ from .simd import lanes, load, load_first, pointer, store, store_first
 from .updates import penalize
 
 
-@kernel
+@inlined
 def error_below(net, l, rows, first, last, dropped):
     """BP2: delta^(l-1) = (delta^l W^l) * sigma'(z^(l-1)), of neurons first .. last-1 below.
 

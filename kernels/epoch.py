@@ -19,11 +19,12 @@ from .batch import finish_row, gather_row, gather_target, prefetch_row
 from .dropout import drop
 from .forward import forward_layer
 from .jit import inlined, kernel
-from .layout import BLOCK_NEURONS, BLOCK_SIZE
+from .layout import BLOCK_NEURONS, BLOCK_SIZE, TALL_BLOCK_NEURONS, TALL_FROM
 from .matmul import column_range, matmul, row_range, transpose
 from .net import a_matrix, delta_matrix, layer_of, open_data, open_net, weight_matrix
-from .simd import advance, flush_subnormals, lanes, pointer, restore_subnormals
-from .threads import share, wait_for_all
+from .simd import advance, lanes, pointer
+from .target import flush_subnormals, restore_subnormals
+from .threads import BAD_INPUT, share, wait_for_all
 from .updates import begin_step, limit_norm, norm, penalize, SGD, Slice, update, without_penalties
 
 # What `train` returns.
@@ -105,12 +106,12 @@ def propagate(net, examples, rows_pass, step, rows, report, team):
         finite &= gather_row(net, examples, source, r)
         gather_target(net, examples, source, r)
     if not finite:
-        team.barrier[INPUT_NOT_FINITE] = 1
+        team.barrier[BAD_INPUT] = 1
     start = (step + 1) * rows_pass.batch_size
     for r in range(start + first_row, min(start + last_row, rows_pass.order.size)):
         prefetch_row(examples, rows_pass.order[r])
     wait_for_all(team)
-    if team.barrier[INPUT_NOT_FINITE]:
+    if team.barrier[BAD_INPUT]:
         return INPUT_NOT_FINITE
 
     for l in range(1, net.depth + 1):
@@ -173,17 +174,11 @@ def descend_clipped(net, trainee, rows_pass, rule, rate, t, rows, team):
     for l in range(1, net.depth + 1):
         layer, n_below = layer_of(net, l), layer_of(net, l - 1).neurons
         first, last = share(layer.neurons, width, team)
-        at, count = layer.weights + first * n_below, (last - first) * n_below
-        update(rule, numbers, slice_of(net, trainee, at, advance(nabla, at)), 1, count, 0)
-        at, count = layer.biases + first, last - first
-        update(
-            rule,
-            without_penalties(numbers),
-            slice_of(net, trainee, at, advance(nabla, at)),
-            1,
-            count,
-            0,
-        )
+        at = layer.weights + first * n_below
+        where = slice_of(net, trainee, at, advance(nabla, at))
+        update(rule, numbers, where, last - first, n_below, n_below)
+        g = advance(nabla, layer.biases + first)
+        update_biases(net, trainee, rule, numbers, layer, first, last, g)
         limit_norms(net, rule, l, first, last)
     wait_for_all(team)
 
@@ -197,6 +192,14 @@ def slice_of(net, trainee, at, g):
         advance(trainee.state, at),
         advance(trainee.second_state, at),
     )
+
+
+@inlined
+def update_biases(net, trainee, rule, numbers, layer, first, last, nabla_b):
+    """Apply the rule to biases first .. last-1; penalties and decay do not act on them."""
+    where, count = slice_of(net, trainee, layer.biases + first, nabla_b), last - first
+    # np.int64: numba would compile `update` once more for a literal 1.
+    update(rule, without_penalties(numbers), where, np.int64(1), count, count)
 
 
 @inlined
@@ -219,7 +222,8 @@ def descend_layer(net, trainee, rule, numbers, l, rows, first, last):
         W = row_range(weight_matrix(net, l), first, last)
         matmul(-numbers.rate, transpose(delta), a_below, numbers.decay, W, net.panel)
     else:
-        blocks = max(1, (last - first + BLOCK_NEURONS // 2) // BLOCK_NEURONS)
+        wanted = BLOCK_NEURONS if rows * n_below < TALL_FROM else TALL_BLOCK_NEURONS
+        blocks = max(1, (last - first + wanted // 2) // wanted)
         neurons = max(1, (last - first + blocks - 1) // blocks)
         columns = n_below if neurons * n_below <= BLOCK_SIZE else BLOCK_SIZE // neurons // 64 * 64
         for j in range(first, last, neurons):
@@ -233,8 +237,7 @@ def descend_layer(net, trainee, rule, numbers, l, rows, first, last):
     for j in range(first, last, BLOCK_SIZE):
         j_end = min(j + BLOCK_SIZE, last)
         bias_gradient(net, l, rows, j, j_end, net.block, False)
-        where = slice_of(net, trainee, layer.biases + j, net.block)
-        update(rule, without_penalties(numbers), where, 1, j_end - j, 0)
+        update_biases(net, trainee, rule, numbers, layer, j, j_end, net.block)
     limit_norms(net, rule, l, first, last)
 
 

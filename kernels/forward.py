@@ -5,7 +5,7 @@ overwrites z^l and a^l; training and inference are loops over it.
 """
 
 from .activations import activate_layer, SOFTMAX
-from .jit import kernel
+from .jit import inlined, kernel
 from .losses import softmax
 from .matmul import column_range, matmul, matmul_transposed, matrix, row_range, transpose
 from .net import a_matrix, layer_of, open_net, weight_matrix, z_matrix
@@ -19,7 +19,7 @@ DOT_DEPTH_FROM = 256
 DOT_NEURONS_BELOW = 4
 
 
-@kernel
+@inlined
 def forward_layer(net, a_below, l, rows, first, last):
     """z^l and a^l of neurons first .. last-1, from a^(l-1) (rows, n_(l-1))."""
     layer = layer_of(net, l)
