@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from naive import ACTIVATIONS, LOSSES, OUTPUTS, VALID_PAIRS
 from numpy.testing import assert_allclose, assert_array_equal
+from torch_nets import torch_cost, torch_output
 
 SIZES = [3, 4, 3, 2]
 BATCH = 5
@@ -340,42 +341,6 @@ def test_one_step_of_scikit_learn(activation, kind):
     assert_allclose(moved, naive.flatten(weights, biases) - eta * gradient, rtol=0, atol=1e-14)
     if kind != "regressor":  # scikit-learn averages a regression's cost over outputs too
         assert_allclose(net.loss_, value, rtol=1e-12)
-
-
-def torch_output(torch, z, output):
-    F = torch.nn.functional
-    return {
-        "sigmoid": torch.sigmoid,
-        "tanh": torch.tanh,
-        "relu": torch.relu,
-        "leaky_relu": F.leaky_relu,
-        "elu": F.elu,
-        "selu": F.selu,
-        "gelu": F.gelu,
-        "silu": F.silu,
-        "softplus": F.softplus,
-        "linear": lambda z: z,
-        "exponential": torch.exp,
-        "softmax": lambda z: torch.softmax(z, dim=1),
-    }[output](z)
-
-
-def torch_cost(torch, z, y, output, loss):
-    F = torch.nn.functional
-    if loss == "cross_entropy":
-        if output == "softmax":
-            return F.cross_entropy(z, y, reduction="sum")
-        return F.binary_cross_entropy_with_logits(z, y, reduction="sum")
-    a = torch_output(torch, z, output)
-    if loss == "poisson":  # torch's has no constant; at a = y it is y - y log y
-        perfect = y - torch.xlogy(y, y)
-        cost = F.poisson_nll_loss(a, y, log_input=False, eps=0, reduction="none")
-        return (cost - perfect).sum()
-    return {
-        "quadratic": lambda: 0.5 * F.mse_loss(a, y, reduction="sum"),
-        "absolute": lambda: F.l1_loss(a, y, reduction="sum"),
-        "huber": lambda: F.huber_loss(a, y, reduction="sum"),
-    }[loss]()
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
