@@ -1,8 +1,8 @@
 """What `fastbp mnist` does: load the digits, compile, train, test, draw, and account for the time.
 
-The defaults of the command line were chosen by measurement on the 55,000 images that are trained
-on: seeds 0 to 4 reach 98.3 to 98.6 % of the test images. One layer of 256 stays at 98.2 %, and
-hidden layers of 512 and 256 reach 98.6 % in twice the time.
+The defaults of the command line reach 98.3 to 98.6 % of the test images (seeds 0 to 4). Compared by
+validation accuracy (mean of seeds 0 to 2), one hidden layer of 256 does as well, 98.6 %; layers of
+512 and 256 reach 98.7 %, with 2.3 times the parameters.
 """
 
 from __future__ import annotations

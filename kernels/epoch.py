@@ -22,7 +22,8 @@ from .jit import inlined, kernel
 from .layout import BLOCK_NEURONS, BLOCK_SIZE, TALL_BLOCK_NEURONS, TALL_FROM
 from .matmul import column_range, matmul, row_range, transpose
 from .net import a_matrix, delta_matrix, layer_of, open_data, open_net, weight_matrix
-from .simd import advance, flush_subnormals, lanes, pointer, restore_subnormals
+from .simd import advance, lanes, pointer
+from .target import flush_subnormals, restore_subnormals
 from .threads import BAD_INPUT, share, wait_for_all
 from .updates import begin_step, limit_norm, norm, penalize, SGD, Slice, update, without_penalties
 

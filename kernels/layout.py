@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .matmul import PANEL_SIZE
-from .simd import ALIGNMENT
+from .target import ALIGNMENT
 
 BLOCK_ROWS = 128  # rows at a time in inference and full-batch gradients: arenas stay in cache
 # A block of the weight gradient: 32 KB of float32, so that the optimizer finds it in the

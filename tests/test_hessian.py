@@ -4,12 +4,11 @@ import naive
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from torch_nets import torch_cost, torch_output
 
 from fastbp import MLP
 from fastbp.data import dataset
 from fastbp.kernels.hessian import directional_derivative
-from fastbp.kernels.layout import aligned_zeros, parameter_slices
+from fastbp.kernels.layout import aligned_zeros
 from fastbp.kernels.losses import VALID_OUTPUTS
 from fastbp.validation import read_only
 
@@ -81,27 +80,6 @@ def test_it_is_linear_and_symmetric():
     assert_allclose(
         net.hessian_vector_product(X, y, 2 * v - w), 2 * Hv - Hw, rtol=1e-10, atol=1e-12
     )
-
-
-@pytest.mark.parametrize(
-    ("loss", "output", "hidden"),
-    [(*pair, "tanh") for pair in PAIRS] + [("cross_entropy", "softmax", name) for name in HIDDEN],
-)
-def test_the_full_hessian_of_torch(loss, output, hidden):
-    torch = pytest.importorskip("torch")
-    net, X, y, _ = problem(loss, output, hidden)
-
-    def cost(w):
-        a = torch.tensor(X)
-        for weights, biases in parameter_slices(net.sizes):
-            n = biases.stop - biases.start
-            z = a @ w[weights].reshape(n, -1).T + w[biases]
-            a = torch_output(torch, z, hidden)
-        return torch_cost(torch, z, torch.tensor(y), output, loss) / len(X)
-
-    H = torch.autograd.functional.hessian(cost, torch.tensor(net.parameters)).numpy()
-    columns = [net.hessian_vector_product(X, y, v) for v in np.eye(net.n_parameters)]
-    assert_allclose(np.array(columns), H, rtol=1e-8, atol=1e-8)
 
 
 def test_forward_mode_finds_the_gradient_one_weight_at_a_time():

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from naive import ACTIVATIONS, LOSSES, OUTPUTS, VALID_PAIRS
 from numpy.testing import assert_allclose, assert_array_equal
-from torch_nets import torch_cost, torch_output
 
 SIZES = [3, 4, 3, 2]
 BATCH = 5
@@ -341,26 +340,3 @@ def test_one_step_of_scikit_learn(activation, kind):
     assert_allclose(moved, naive.flatten(weights, biases) - eta * gradient, rtol=0, atol=1e-14)
     if kind != "regressor":  # scikit-learn averages a regression's cost over outputs too
         assert_allclose(net.loss_, value, rtol=1e-12)
-
-
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize(("loss", "output"), VALID_PAIRS)
-def test_torch_autograd_agrees(activation, loss, output):
-    torch = pytest.importorskip("torch")
-    weights, biases, X, y = problem(loss, output, seed=4)
-    leaves = [torch.tensor(v, requires_grad=True) for v in (*weights, *biases, X)]
-    n = len(weights)
-    a = leaves[-1]
-    for layer in range(n):
-        z = a @ leaves[layer].T + leaves[n + layer]
-        a = torch_output(torch, z, activation)
-    cost = torch_cost(torch, z, torch.tensor(y), output, loss) / BATCH
-    cost.backward()
-
-    names = (activation, output, loss)
-    value, gradient = naive.value_and_grad(weights, biases, X, y, *names)
-    theirs = [leaf.grad.numpy() for leaf in leaves]
-    assert_allclose(value, cost.item(), rtol=1e-12)
-    assert_allclose(gradient, naive.flatten(theirs[:n], theirs[n:-1]), rtol=1e-11, atol=1e-13)
-    nabla_x = naive.input_gradient(weights, biases, X, y, *names)
-    assert_allclose(nabla_x, theirs[-1], rtol=1e-11, atol=1e-13)
