@@ -24,12 +24,14 @@ from .matmul import column_range
 from .net import a_matrix, layer_of, open_data, open_net
 from .simd import advance, flush_subnormals, lanes, pointer, restore_subnormals
 from .threads import share, wait_for_all
-from .updates import begin_step, limit_norm, norm, penalize, Slice, update
+from .updates import begin_step, limit_norm, norm, penalize, penalty, Slice, update
 
 # What `train` returns.
 OK, COST_NOT_FINITE, INPUT_NOT_FINITE = range(3)
-# What it adds to its report, and where it says which step failed.
-COST, WEIGHT, HITS, FAILED_STEP = range(4)
+# What it adds to its report, and where it says which step failed. The last two are for a rule
+# whose penalties are per row: each batch's mean cost, and mean penalty before its update, times
+# its rows. Only then need the report be that long.
+COST, WEIGHT, HITS, FAILED_STEP, MEAN_COST, PENALTY = range(6)
 
 
 class Model(NamedTuple):
@@ -50,6 +52,7 @@ class Pass(NamedTuple):
     dropout: np.ndarray  # (L + 1,) float64, rate of each a^l; 0 for the input and the output
     steps_before: int  # optimizer steps taken before this pass
     seed: int  # key of the dropout masks
+    endure: int = 0  # go on where the cost is not finite
 
 
 class Team(NamedTuple):
@@ -71,7 +74,7 @@ class Trainee(NamedTuple):
 
 @kernel
 def train(plan, model, data, rows_pass, rule, first_step, last_step, report, team):
-    """Take steps first_step .. last_step-1 of a pass; report (4,) float64 is added to."""
+    """Take steps first_step .. last_step-1 of a pass; report (4,) or (6,) float64 is added to."""
     net, examples = open_net(plan, model.parameters, model.arena, team.thread), open_data(data)
     n_parameters = model.parameters.size
     # An optimizer with one state row, or none, never reads the second.
@@ -81,7 +84,7 @@ def train(plan, model, data, rows_pass, rule, first_step, last_step, report, tea
     status = OK
     for step in range(first_step, last_step):
         rows = min(rows_pass.batch_size, rows_pass.order.size - step * rows_pass.batch_size)
-        status = propagate(net, examples, rows_pass, step, rows, report, team)
+        status = propagate(net, examples, rows_pass, rule, step, rows, report, team)
         if status != OK:
             report[FAILED_STEP] = step
             break
@@ -95,7 +98,7 @@ def train(plan, model, data, rows_pass, rule, first_step, last_step, report, tea
 
 
 @inlined
-def propagate(net, examples, rows_pass, step, rows, report, team):
+def propagate(net, examples, rows_pass, rule, step, rows, report, team):
     """Gather a batch, run it forward, and leave delta^L (BP1) in the arena."""
     arena, width = net.arena, lanes(net.arena)
     first_row, last_row = share(rows, 1, team)
@@ -106,6 +109,8 @@ def propagate(net, examples, rows_pass, step, rows, report, team):
         gather_target(net, examples, source, r)
     if not finite:
         team.barrier[INPUT_NOT_FINITE] = 1
+    # Here, since behind later barriers another thread may be first to change a weight.
+    penalties = penalty_of_all(net, rule) if rule.per_row and team.thread == 0 else 0.0
     wait_for_all(team)
     if team.barrier[INPUT_NOT_FINITE]:
         return INPUT_NOT_FINITE
@@ -118,10 +123,8 @@ def propagate(net, examples, rows_pass, step, rows, report, team):
             drop(net, l, rows, first, last, rows_pass.dropout[l], rows_pass.seed, t)
         wait_for_all(team)
 
-    weight = 0.0
-    for r in range(rows):
-        weight += arena[net.row_weights + r]
-    scale = 1.0 / weight if weight > 0.0 else 0.0
+    weight = batch_weight(net, rows)
+    scale = 1.0 / weight if weight != 0.0 else 0.0
     for r in range(first_row, last_row):
         finish_row(net, r, scale)  # BP1
     wait_for_all(team)
@@ -130,19 +133,48 @@ def propagate(net, examples, rows_pass, step, rows, report, team):
     for r in range(rows):
         cost += arena[net.row_costs + r]
         hits += arena[net.row_hits + r]
-    if not abs(cost) < np.inf:
+    if not (abs(cost) < np.inf or rows_pass.endure):
         return COST_NOT_FINITE
     if team.thread == 0:
         report[COST] += cost
         report[WEIGHT] += weight
         report[HITS] += hits
+        if rule.per_row:
+            report[MEAN_COST] += rows * (cost / weight)
+            report[PENALTY] += rows * (penalties / weight)
     return OK
+
+
+@kernel
+def batch_weight(net, rows):
+    """Sum of the weights of a batch's rows."""
+    weight = 0.0
+    for r in range(rows):
+        weight += net.arena[net.row_weights + r]
+    return weight
+
+
+@kernel
+def penalty_of_all(net, rule):
+    """Cost of the rule's penalties, of the weights of all layers."""
+    total = 0.0
+    for l in range(1, net.depth + 1):
+        layer = layer_of(net, l)
+        count = layer.biases - layer.weights
+        total += penalty(net.parameters, layer.weights, count, rule.l1, rule.l2)
+    return total
+
+
+@inlined
+def penalty_factor(net, rule, rows):
+    """What l1 and l2 are multiplied by in a batch."""
+    return 1.0 / batch_weight(net, rows) if rule.per_row else 1.0
 
 
 @inlined
 def descend(net, trainee, rows_pass, rule, rate, t, rows, team):
     """BP2 to BP4 from the last layer down; each block of the gradient is applied at once."""
-    numbers = begin_step(rule, rate, t, 1.0, True)
+    numbers = begin_step(rule, rate, t, 1.0, penalty_factor(net, rule, rows))
     for l in range(net.depth, 0, -1):
         # W^l may change only when all of delta^(l-1) has been computed from it.
         propagate_below(net, rows_pass, l, rows, team)
@@ -155,18 +187,19 @@ def descend(net, trainee, rows_pass, rule, rate, t, rows, team):
 def descend_clipped(net, trainee, rows_pass, rule, rate, t, rows, team):
     """BP2 to BP4 into the stored gradient; then its norm, and the update by the clipped one."""
     nabla, width = trainee.gradient, lanes(net.arena)
+    factor = penalty_factor(net, rule, rows)
     for l in range(net.depth, 0, -1):
         propagate_below(net, rows_pass, l, rows, team)
         layer, a_below = layer_of(net, l), a_matrix(net, l - 1, rows)
         first, last = share(layer.neurons, width, team)
         store_gradient(net, a_below, l, rows, first, last, nabla, False)
         at, count = layer.weights + first * a_below.columns, (last - first) * a_below.columns
-        penalize(net.parameters, nabla, at, count, rule.l1, rule.l2)
+        penalize(net.parameters, nabla, at, count, rule.l1 * factor, rule.l2 * factor)
     wait_for_all(team)
     # Every thread takes the norm of the whole, for the same bits everywhere.
     length = norm(nabla, trainee.n_parameters)
     scale = rule.clip_norm / length if length > rule.clip_norm else 1.0
-    numbers = begin_step(rule, rate, t, scale, False)
+    numbers = begin_step(rule, rate, t, scale, 0.0)
     for l in range(1, net.depth + 1):
         layer, n_below = layer_of(net, l), layer_of(net, l - 1).neurons
         first, last = share(layer.neurons, width, team)
