@@ -1,15 +1,15 @@
 """The activation functions sigma(z), each beside its derivative sigma'(z).
 
 All take and give vectors (simd.py). A derivative sees both z and a = sigma(z), and uses the one
-that costs less. Layers name their function by its number in ACTIVATIONS, and `activate` and
-`derivative` switch on it: one compiled kernel serves every network.
+that costs less. Layers name their function by its number in ACTIVATIONS, and `activate_layer`
+and `derivative` switch on it: one compiled kernel serves every network.
 
 Softmax is no function of one z: losses.py treats it, and it may stand in the last layer only.
 """
 
 from .elementary import exp, expm1, log1p, sigmoid, tanh
 from .jit import inlined, kernel
-from .simd import absolute, broadcast_like, erf, fma, select
+from .simd import absolute, broadcast_like, erf, fma, lanes, load, load_first, select, store
 
 NAMES = (
     "sigmoid",
@@ -140,30 +140,52 @@ def softplus_prime(z, a):
     return sigmoid(z)
 
 
-@kernel
-def activate(activation, z):
-    """sigma(z) of the numbered activation; softmax and linear give z."""
-    if activation == SIGMOID:
-        return sigmoid(z)
-    if activation == TANH:
-        return tanh(z)
-    if activation == RELU:
-        return relu(z)
-    if activation == LEAKY_RELU:
-        return leaky_relu(z)
-    if activation == ELU:
-        return elu(z)
-    if activation == SELU:
-        return selu(z)
-    if activation == GELU:
-        return gelu(z)
-    if activation == SILU:
-        return silu(z)
-    if activation == SOFTPLUS:
-        return softplus(z)
-    if activation == EXPONENTIAL:
-        return exp(z)
+@inlined
+def _linear(z):
     return z
+
+
+@inlined
+def _add_biases(sigma, net, layer, rows, first, last):
+    """z += b, a = sigma(z)."""
+    arena = net.arena
+    for j in range(first, last, lanes(arena)):
+        b = load_first(net.parameters, layer.biases + j, layer.neurons - j)
+        for r in range(rows):
+            at = r * layer.row_step + j
+            z = load(arena, layer.z + at) + b
+            store(arena, layer.z + at, z)
+            store(arena, layer.a + at, sigma(z))
+
+
+@kernel
+def activate_layer(net, layer, rows, first, last):
+    """Make z = a W^T of neurons first .. last-1 complete, z += b, and a = sigma(z).
+
+    Every function has a loop of its own: a switch inside the loop cost half of the time.
+    """
+    if layer.activation == SIGMOID:
+        _add_biases(sigmoid, net, layer, rows, first, last)
+    elif layer.activation == TANH:
+        _add_biases(tanh, net, layer, rows, first, last)
+    elif layer.activation == RELU:
+        _add_biases(relu, net, layer, rows, first, last)
+    elif layer.activation == LEAKY_RELU:
+        _add_biases(leaky_relu, net, layer, rows, first, last)
+    elif layer.activation == ELU:
+        _add_biases(elu, net, layer, rows, first, last)
+    elif layer.activation == SELU:
+        _add_biases(selu, net, layer, rows, first, last)
+    elif layer.activation == GELU:
+        _add_biases(gelu, net, layer, rows, first, last)
+    elif layer.activation == SILU:
+        _add_biases(silu, net, layer, rows, first, last)
+    elif layer.activation == SOFTPLUS:
+        _add_biases(softplus, net, layer, rows, first, last)
+    elif layer.activation == EXPONENTIAL:
+        _add_biases(exp, net, layer, rows, first, last)
+    else:  # LINEAR, and SOFTMAX before losses.py takes it on
+        _add_biases(_linear, net, layer, rows, first, last)
 
 
 @kernel

@@ -13,7 +13,7 @@ overwrites the other deltas and, where one is asked for, the gradient.
 
 from .activations import derivative
 from .batch import finish_row, gather_target
-from .forward import forward_block, is_finite
+from .forward import forward_block
 from .jit import inlined, kernel
 from .matmul import column_range, matmul, matrix, transpose
 from .net import a_matrix, delta_matrix, layer_of, open_data, open_net, rows_of, weight_matrix
@@ -29,7 +29,7 @@ def error_below(net, l, rows, first, last, dropped):
     """
     W = column_range(weight_matrix(net, l), first, last)
     delta_below = column_range(delta_matrix(net, l - 1, rows), first, last)
-    matmul(delta_matrix(net, l, rows), W, delta_below, False, net.panel)
+    matmul(1.0, delta_matrix(net, l, rows), W, 0.0, delta_below, net.panel)
 
     below, arena = layer_of(net, l - 1), net.arena
     for r in range(rows):
@@ -60,7 +60,7 @@ def weight_gradient(net, a_below, l, rows, first, last, nabla_w, accumulate):
     delta = column_range(delta_matrix(net, l, rows), first, last)
     n_below = a_below.columns
     out = matrix(nabla_w, 0, last - first, n_below, n_below)
-    matmul(transpose(delta), a_below, out, accumulate, net.panel)
+    matmul(1.0, transpose(delta), a_below, 1.0 if accumulate else 0.0, out, net.panel)
 
 
 @inlined
@@ -75,17 +75,18 @@ def store_gradient(net, a_below, l, rows, first, last, gradient, accumulate):
 
 @kernel
 def propagate_block(net, examples, first, last, scale):
-    """Forward and BP1 of rows first .. last-1, then BP2 down to delta^1; the sum of costs."""
+    """Forward and BP1 of rows first .. last-1, BP2 down to delta^1: (X is finite, sum of costs)."""
     rows = last - first
-    forward_block(net, rows_of(examples, first, last), rows)
     cost = 0.0
+    if not forward_block(net, rows_of(examples, first, last), rows):
+        return False, cost
     for r in range(rows):
         gather_target(net, examples, first + r, r)
         finish_row(net, r, scale)
         cost += net.arena[net.row_costs + r]
     for l in range(net.depth, 1, -1):
         error_below(net, l, rows, 0, layer_of(net, l - 1).neurons, False)
-    return cost
+    return True, cost
 
 
 @inlined
@@ -108,9 +109,10 @@ def value_and_grad(plan, parameters, arena, data, l1, l2, gradient):
     cost = 0.0
     for first in range(0, examples.rows, net.rows):
         last = min(first + net.rows, examples.rows)
-        if not is_finite(examples.X, first * examples.columns, last * examples.columns):
+        finite, block_cost = propagate_block(net, examples, first, last, scale)
+        if not finite:
             return first, cost
-        cost += scale * propagate_block(net, examples, first, last, scale)
+        cost += scale * block_cost
         rows, a_below = last - first, rows_of(examples, first, last)
         for l in range(1, net.depth + 1):
             n = layer_of(net, l).neurons
@@ -140,12 +142,11 @@ def input_gradient(plan, parameters, arena, data, dX):
     scale, n_0 = mean_scale(examples), examples.columns
     for first in range(0, examples.rows, net.rows):
         last = min(first + net.rows, examples.rows)
-        if not is_finite(examples.X, first * n_0, last * n_0):
+        if not propagate_block(net, examples, first, last, scale)[0]:
             return first
-        propagate_block(net, examples, first, last, scale)
         dX_block = matrix(out, first * n_0, last - first, n_0, n_0)
         delta = delta_matrix(net, 1, last - first)
-        matmul(delta, weight_matrix(net, 1), dX_block, False, net.panel)
+        matmul(1.0, delta, weight_matrix(net, 1), 0.0, dX_block, net.panel)
     return -1
 
 
@@ -158,9 +159,8 @@ def layer_errors(plan, parameters, arena, data, errors):
     net, examples, out = open_net(plan, parameters, arena, 0), open_data(data), pointer(errors, 0)
     for first in range(0, examples.rows, net.rows):
         last = min(first + net.rows, examples.rows)
-        if not is_finite(examples.X, first * examples.columns, last * examples.columns):
+        if not propagate_block(net, examples, first, last, 1.0)[0]:
             return first
-        propagate_block(net, examples, first, last, 1.0)
         at = 0
         for l in range(1, net.depth + 1):
             layer = layer_of(net, l)

@@ -6,7 +6,17 @@ from e^r - 1 or from the series of artanh. Every function reads one vector and g
 """
 
 from .jit import inlined, kernel
-from .simd import absolute, broadcast_like, fma, is_double, power_of_two, select, split_exponent
+from .simd import (
+    absolute,
+    broadcast_like,
+    copy_sign,
+    fma,
+    is_double,
+    power_of_two,
+    reciprocal,
+    select,
+    split_exponent,
+)
 
 
 @inlined
@@ -78,6 +88,11 @@ def expm1(x):
         x = _clip(x, -40.0, 709.0)
     else:
         x = _clip(x, -20.0, 88.0)
+    return _expm1(x)
+
+
+@inlined
+def _expm1(x):
     n, q = _reduce(x)
     scale = power_of_two(n)
     return fma(scale, q, scale - 1)
@@ -85,11 +100,13 @@ def expm1(x):
 
 @inlined
 def _divide_by_sum(x, a, b):
-    """x / (a + b) within 0.6 ulp: the rounding errors of the sum and of 1 / sum are put right."""
+    """x / (a + b) within 0.6 ulp, for 0 <= a and b = 1 or 2.
+
+    total - b is exact, so a + b = total + lost, exactly; the remainder puts both roundings right.
+    """
     total = a + b
-    b_rounded = total - a
-    lost = (a - (total - b_rounded)) + (b - b_rounded)  # a + b = total + lost, exactly
-    inverse = 1 / total
+    lost = a - (total - b)
+    inverse = reciprocal(total)
     quotient = x * inverse
     remainder = fma(-quotient, lost, fma(-quotient, total, x))
     return fma(remainder, inverse, quotient)
@@ -98,10 +115,9 @@ def _divide_by_sum(x, a, b):
 @kernel
 def tanh(x):
     """(e^2x - 1) / (e^2x + 1), computed for |x| and given its sign back."""
-    limit = 20.0 if is_double(x) else 10.0
-    e = expm1(_clip(absolute(x), 0.0, limit) * 2)
-    t = _divide_by_sum(e, e, broadcast_like(x, 2))
-    return select(x < 0, -t, t)
+    limit = 20.0 if is_double(x) else 10.0  # beyond it, 1 to the last bit
+    e = _expm1(minimum(broadcast_like(x, limit), absolute(x)) * 2)
+    return copy_sign(_divide_by_sum(e, e, broadcast_like(x, 2)), x)
 
 
 @kernel
@@ -109,7 +125,7 @@ def sigmoid(x):
     """1 / (1 + e^-x), as e^x / (1 + e^x) for negative x: no overflow, no lost small values."""
     one = broadcast_like(x, 1)
     e = exp(-absolute(x))
-    return _divide_by_sum(select(x < 0, e, one), one, e)
+    return _divide_by_sum(select(x < 0, e, one), e, one)
 
 
 @kernel

@@ -20,11 +20,21 @@ from .dropout import drop
 from .forward import forward_layer
 from .jit import inlined, kernel
 from .layout import BLOCK_NEURONS, BLOCK_SIZE
-from .matmul import column_range
-from .net import a_matrix, layer_of, open_data, open_net
+from .matmul import column_range, matmul, row_range, transpose
+from .net import a_matrix, delta_matrix, layer_of, open_data, open_net, weight_matrix
 from .simd import advance, flush_subnormals, lanes, pointer, restore_subnormals
 from .threads import share, wait_for_all
-from .updates import begin_step, limit_norm, norm, penalize, penalty, Slice, update
+from .updates import (
+    begin_step,
+    limit_norm,
+    norm,
+    penalize,
+    penalty,
+    SGD,
+    Slice,
+    update,
+    without_penalties,
+)
 
 # What `train` returns.
 OK, COST_NOT_FINITE, INPUT_NOT_FINITE = range(3)
@@ -94,6 +104,30 @@ def train(plan, model, data, rows_pass, rule, first_step, last_step, report, tea
         else:
             descend(net, trainee, rows_pass, rule, rows_pass.rates[step], t, rows, team)
     restore_subnormals(mode)
+    return status
+
+
+@kernel
+def train_epochs(plan, model, data, passes, rule, reports, team):
+    """Make whole passes, one for each row of `passes.order` (epochs, n) and `passes.rates`.
+
+    A call from Python costs 6 us, a third of an epoch of a very small problem. Each pass has its
+    row of `reports`, (epochs, 4) or (epochs, 6).
+    """
+    status, steps = OK, passes.rates.shape[1]
+    for e in range(passes.order.shape[0]):
+        rows_pass = Pass(
+            passes.order[e],
+            passes.batch_size,
+            passes.rates[e],
+            passes.dropout,
+            passes.steps_before + e * steps,
+            passes.seed,
+            passes.endure,
+        )
+        status = train(plan, model, data, rows_pass, rule, 0, steps, reports[e], team)
+        if status != OK:
+            break
     return status
 
 
@@ -204,9 +238,16 @@ def descend_clipped(net, trainee, rows_pass, rule, rate, t, rows, team):
         layer, n_below = layer_of(net, l), layer_of(net, l - 1).neurons
         first, last = share(layer.neurons, width, team)
         at, count = layer.weights + first * n_below, (last - first) * n_below
-        update(rule, numbers, True, slice_of(net, trainee, at, advance(nabla, at)), 1, count, 0)
+        update(rule, numbers, slice_of(net, trainee, at, advance(nabla, at)), 1, count, 0)
         at, count = layer.biases + first, last - first
-        update(rule, numbers, False, slice_of(net, trainee, at, advance(nabla, at)), 1, count, 0)
+        update(
+            rule,
+            without_penalties(numbers),
+            slice_of(net, trainee, at, advance(nabla, at)),
+            1,
+            count,
+            0,
+        )
         limit_norms(net, rule, l, first, last)
     wait_for_all(team)
 
@@ -236,22 +277,28 @@ def descend_layer(net, trainee, rule, numbers, l, rows, first, last):
     """BP3 and BP4 of neurons first .. last-1 of layer l, each block applied at once."""
     layer, a_below = layer_of(net, l), a_matrix(net, l - 1, rows)
     n_below = a_below.columns
-    neurons = min(last - first, BLOCK_NEURONS)
-    columns = min(n_below, BLOCK_SIZE // neurons // 64 * 64) if neurons > 0 else 0
-    for j in range(first, last, BLOCK_NEURONS):
-        j_end = min(j + neurons, last)
-        for k in range(0, n_below, columns):
-            k_end = min(k + columns, n_below)
-            a_part = column_range(a_below, k, k_end)
-            weight_gradient(net, a_part, l, rows, j, j_end, net.block, False)
-            at = layer.weights + j * n_below + k
-            where = slice_of(net, trainee, at, net.block)
-            update(rule, numbers, True, where, j_end - j, k_end - k, n_below)
+    if rule.optimizer == SGD and rule.momentum == 0.0 and rule.l1 == 0.0:
+        # W <- (1 - eta l2) W - eta nabla_w is a product itself, done before W leaves registers.
+        delta = column_range(delta_matrix(net, l, rows), first, last)
+        W = row_range(weight_matrix(net, l), first, last)
+        matmul(-numbers.rate, transpose(delta), a_below, numbers.decay, W, net.panel)
+    else:
+        blocks = max(1, (last - first + BLOCK_NEURONS // 2) // BLOCK_NEURONS)
+        neurons = max(1, (last - first + blocks - 1) // blocks)
+        columns = n_below if neurons * n_below <= BLOCK_SIZE else BLOCK_SIZE // neurons // 64 * 64
+        for j in range(first, last, neurons):
+            j_end = min(j + neurons, last)
+            for k in range(0, n_below, columns):
+                k_end = min(k + columns, n_below)
+                a_part = column_range(a_below, k, k_end)
+                weight_gradient(net, a_part, l, rows, j, j_end, net.block, False)
+                where = slice_of(net, trainee, layer.weights + j * n_below + k, net.block)
+                update(rule, numbers, where, j_end - j, k_end - k, n_below)
     for j in range(first, last, BLOCK_SIZE):
         j_end = min(j + BLOCK_SIZE, last)
         bias_gradient(net, l, rows, j, j_end, net.block, False)
         where = slice_of(net, trainee, layer.biases + j, net.block)
-        update(rule, numbers, False, where, 1, j_end - j, 0)
+        update(rule, without_penalties(numbers), where, 1, j_end - j, 0)
     limit_norms(net, rule, l, first, last)
 
 

@@ -1,7 +1,7 @@
 """Cost, hits and moments over all rows of the user's data, a block of rows at a time."""
 
 from .batch import finish_row, gather_target
-from .forward import forward_block, is_finite
+from .forward import forward_block
 from .jit import kernel
 from .net import layer_of, open_data, open_net, rows_of
 
@@ -19,9 +19,8 @@ def evaluate(plan, parameters, arena, data, moments):
     moments[:] = 0.0
     for first in range(0, examples.rows, net.rows):
         last = min(first + net.rows, examples.rows)
-        if not is_finite(examples.X, first * examples.columns, last * examples.columns):
+        if not forward_block(net, rows_of(examples, first, last), last - first):
             return first, cost, weight, hits
-        forward_block(net, rows_of(examples, first, last), last - first)
         for r in range(last - first):
             gather_target(net, examples, first + r, r)
             finish_row(net, r, 1.0)

@@ -22,9 +22,9 @@ from .matmul import PANEL_SIZE
 from .simd import ALIGNMENT
 
 BLOCK_ROWS = 128  # rows at a time in inference and full-batch gradients: arenas stay in cache
-# A block of the weight gradient: 24 KB of float32, so that the optimizer finds it in the
-# first-level cache; enough neurons that each load of a^(l-1) serves several register tiles.
-BLOCK_SIZE = 6144
+# A block of the weight gradient: 32 KB of float32, so that the optimizer finds it in the
+# first-level cache, and about so many neurons that each load of a^(l-1) serves many tiles.
+BLOCK_SIZE = 8192
 BLOCK_NEURONS = 48
 
 

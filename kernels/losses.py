@@ -18,6 +18,7 @@ from .simd import (
     is_double,
     lanes,
     load,
+    load_first,
     max_lanes,
     select,
     store,
@@ -114,11 +115,11 @@ def output_error(loss, output, arena, at, y_at, scale):
     cost = broadcast(arena, 0)
     if output.activation == SOFTMAX:
         top, total = softmax(arena, z_at, a_at, n)
-        log_total = log(total)
+        log_total = total if loss == LOG_LOSS else log(total)  # which LOG_LOSS does not need
         # Cross-entropy needs sum_j y_j; the Jacobian of softmax sum_j g_j a_j, g = nabla_a C.
         inner = broadcast(arena, 0)
         for j in range(0, n, width):
-            a, y = load(arena, a_at + j), load(arena, y_at + j)
+            a, y = load(arena, a_at + j), load_first(arena, y_at + j, n - j)  # a is 0 beyond n
             inner = inner + ((a - y) * a if loss == QUADRATIC else y)
         inner = broadcast(arena, sum_lanes(inner))
         for j in range(0, n, width):

@@ -1,15 +1,15 @@
 """The matrix products of backpropagation, from register tiles (tiles.py).
 
 A `Matrix` is a view of numbers in somebody else's array: a pointer, a shape and two steps. It
-owns nothing, so its array must outlive it. `matmul(A, B, C, ...)` looks at the steps of B:
+owns nothing, so its array must outlive it. There are three products:
 
-    forward          z = a W^T               B has its columns side by side in memory
-    delta back       delta W                 B has its rows side by side
-    weight gradient  delta^T a               B has its rows side by side
+    forward          z = a W^T               B = W^T has its columns side by side in memory
+    delta back       delta W                 B = W has its rows side by side
+    weight gradient  delta^T a               B = a has its rows side by side
 
 Outer tiles want rows of B, a panel of some columns and some depth at a time. A panel that many
 tiles will read is first packed: copied, or transposed, to where it lies densely and stays in the
-first-level cache. A forward product with few rows, where that would not pay, is made of dot tiles.
+first-level cache. Where a forward product has too few rows for that, dot tiles take W as it is.
 
 C is written, A and B are read, and C must overlap neither. Each element of C is summed over the
 same stretches of depth in the same order, whichever part of C is asked for: so threads may share
@@ -25,7 +25,6 @@ from .tiles import dot_columns, DOT_ROWS, dot_tile, outer_rows, outer_tile, OUTE
 PANEL_DEPTH = 96  # rows of a panel: with 4 vectors of 64 bytes, 24 KB of the first-level cache
 PANEL_SIZE = PANEL_DEPTH * 64  # elements of a panel, at most: 4 vectors of 16
 PACK_FROM = 24  # rows of C from which packing a panel pays
-DOT_BELOW = 24  # rows of A below which a forward product is made of dot tiles
 
 
 class Matrix(NamedTuple):
@@ -65,16 +64,8 @@ def column_range(A, first, last):
 
 
 @kernel
-def matmul(A, B, C, accumulate, panel):
-    """C = A B, or C += A B; `panel` points to PANEL_SIZE elements of this thread's own."""
-    if B.column_step != 1 and A.rows < DOT_BELOW:
-        _multiply_by_dots(A, B, C)
-    else:
-        _multiply_by_panels(A, B, C, accumulate, panel)
-
-
-@inlined
-def _multiply_by_panels(A, B, C, accumulate, panel):
+def matmul(alpha, A, B, beta, C, panel):
+    """C = alpha A B + beta C; `panel` points to PANEL_SIZE elements of this thread's own."""
     width = OUTER_VECTORS * lanes(C.data)
     for j in range(0, C.columns, width):
         columns = min(width, C.columns - j)
@@ -96,10 +87,30 @@ def _multiply_by_panels(A, B, C, accumulate, panel):
                 a = advance(A.data, i * A.row_step + k * A.column_step)
                 c = advance(C.data, i * C.row_step + j)
                 outer_tile(
-                    rows, columns, depth, a, A.row_step, A.column_step, b, b_row, c, C.row_step,
-                    accumulate or k > 0,
+                    rows, columns, depth, a, A.row_step, A.column_step, b, b_row,
+                    alpha, beta if k == 0 else 1.0, c, C.row_step,
                 )  # fmt: skip
                 i += rows
+
+
+@kernel
+def matmul_transposed(A, B, C):
+    """C = A B^T by dot tiles, for few rows or columns of C, where packing B would not pay."""
+    i = 0
+    while i < C.rows:
+        tiles = (C.rows - i + DOT_ROWS - 1) // DOT_ROWS
+        rows = (C.rows - i + tiles - 1) // tiles
+        most = dot_columns(C.data, rows)
+        j = 0
+        while j < C.columns:
+            tiles = (C.columns - j + most - 1) // most
+            columns = (C.columns - j + tiles - 1) // tiles
+            a = advance(A.data, i * A.row_step)
+            b = advance(B.data, j * B.row_step)
+            c = advance(C.data, i * C.row_step + j)
+            dot_tile(rows, columns, A.columns, a, A.row_step, b, B.row_step, c, C.row_step)
+            j += columns
+        i += rows
 
 
 @inlined
@@ -125,22 +136,3 @@ def _pack_transposed(b, b_column, depth, columns, panel):
                 advance(panel, k * row_step + j), row_step,
             )  # fmt: skip
     return row_step
-
-
-@inlined
-def _multiply_by_dots(A, B, C):
-    i = 0
-    while i < C.rows:
-        tiles = (C.rows - i + DOT_ROWS - 1) // DOT_ROWS
-        rows = (C.rows - i + tiles - 1) // tiles
-        most = dot_columns(C.data, rows)
-        j = 0
-        while j < C.columns:
-            tiles = (C.columns - j + most - 1) // most
-            columns = (C.columns - j + tiles - 1) // tiles
-            a = advance(A.data, i * A.row_step)
-            b = advance(B.data, j * B.column_step)
-            c = advance(C.data, i * C.row_step + j)
-            dot_tile(rows, columns, A.columns, a, A.row_step, b, B.column_step, c, C.row_step)
-            j += columns
-        i += rows

@@ -115,6 +115,15 @@ def emit_mask(builder, count, lanes):
     return builder.icmp_signed("<", lane_numbers, limit)
 
 
+def emit_loop_mask(builder, count, lanes):
+    """The same for 0 <= count <= lanes, as bits: LLVM would sink a comparison into the loop."""
+    word = ir.IntType(64)
+    bits = builder.sub(builder.shl(word(1), count), word(1))
+    return builder.bitcast(
+        builder.trunc(bits, ir.IntType(lanes)), ir.VectorType(ir.IntType(1), lanes)
+    )
+
+
 def _get(builder, kind, name):
     return cgutils.get_or_insert_function(builder.module, kind, name)
 
@@ -465,6 +474,22 @@ def _llvm_function(name):
 
 
 @intrinsic
+def reciprocal(typingctx, value):
+    """1 / value to a few ulp, for what a remainder will put right; value must be finite.
+
+    Many processors estimate it, and a Newton step later it is there in a quarter of the time of
+    a division; LLVM knows where.
+    """
+
+    def emit(context, builder, signature, arguments):
+        (value,) = arguments
+        one = ir.Constant(value.type, [1.0] * value.type.count)
+        return builder.fdiv(one, value, flags=("arcp", "ninf", "contract"))
+
+    return value(value), emit
+
+
+@intrinsic
 def sqrt(typingctx, value):
     """Square root of each lane."""
     return value(value), _llvm_function("sqrt")
@@ -474,6 +499,18 @@ def sqrt(typingctx, value):
 def absolute(typingctx, value):
     """Absolute value of each lane."""
     return value(value), _llvm_function("fabs")
+
+
+@intrinsic
+def copy_sign(typingctx, value, sign):
+    """The size of `value` with the sign of `sign`, lane by lane."""
+
+    def emit(context, builder, signature, arguments):
+        vector = arguments[0].type
+        name = f"llvm.copysign.{_suffix(vector)}"
+        return builder.call(_declare(builder, name, vector, [vector, vector]), arguments)
+
+    return value(value, value), emit
 
 
 @intrinsic

@@ -1,7 +1,7 @@
 """The two register tiles of which every matrix product is made.
 
-outer   C[i, j] (+)= sum_k A[i, k] B[k, j]     vectors along j: A is broadcast, B is loaded
-dot     C[i, j]   =  sum_k A[i, k] B[j, k]     vectors along k: A and B are loaded, lanes summed
+outer   C[i, j] = alpha sum_k A[i, k] B[k, j] + beta C[i, j]   vectors along j, A broadcast
+dot     C[i, j] = sum_k A[i, k] B[j, k]                        vectors along k, lanes summed
 
 A tile keeps all its sums in registers while it runs over k. Loops that hold two dozen vectors in
 Python variables would be unreadable, so a tile is emitted as LLVM code by two nested Python
@@ -78,8 +78,10 @@ def _emit_shape_switch(builder, rows, columns, shapes, emit_tile):
 
 
 @intrinsic
-def outer_tile(typingctx, rows, columns, depth, a, a_row, a_column, b, b_row, c, c_row, accumulate):
-    """C = A B, or C += A B, for at most OUTER_ROWS rows and OUTER_VECTORS vectors of columns.
+def outer_tile(
+    typingctx, rows, columns, depth, a, a_row, a_column, b, b_row, alpha, beta, c, c_row
+):
+    """C = alpha A B + beta C, for at most OUTER_ROWS rows and OUTER_VECTORS vectors of columns.
 
     A (rows, depth) with any steps, B (depth, columns) and C (rows, columns) with columns side by
     side; pointers to their first elements, and steps in elements.
@@ -88,12 +90,16 @@ def outer_tile(typingctx, rows, columns, depth, a, a_row, a_column, b, b_row, c,
     lanes = vector.count
 
     def emit(context, builder, signature, arguments):
-        rows, columns, depth, a, a_row, a_column, b, b_row, c, c_row, accumulate = arguments
+        rows, columns, depth, a, a_row, a_column, b, b_row, alpha, beta, c, c_row = arguments
         vectors = builder.sdiv(builder.add(columns, _INT(lanes - 1)), _INT(lanes))
         full_lanes = builder.mul(builder.sub(vectors, _INT(1)), _INT(lanes))
-        tail = simd.emit_mask(builder, builder.sub(columns, full_lanes), lanes)
+        tail = simd.emit_loop_mask(builder, builder.sub(columns, full_lanes), lanes)
         every = ir.Constant(tail.type, [1] * lanes)
-        kept = simd.emit_broadcast(builder, accumulate, lanes)
+        # With beta = 0 nothing is read: C may hold anything.
+        is_read = builder.fcmp_unordered("!=", beta, ir.Constant(beta.type, 0))
+        is_read = simd.emit_broadcast(builder, is_read, lanes)
+        alpha = simd.emit_broadcast(builder, alpha, lanes)
+        beta = simd.emit_broadcast(builder, beta, lanes)
 
         def emit_tile(n_rows, n_vectors):
             masks = [every] * (n_vectors - 1) + [tail]
@@ -129,9 +135,9 @@ def outer_tile(typingctx, rows, columns, depth, a, a_row, a_column, b, b_row, c,
                     c_ij = builder.gep(
                         c, [builder.add(builder.mul(c_row, _INT(i)), _INT(j * lanes))]
                     )
-                    # A masked load reads nothing where C is overwritten.
-                    old = simd.emit_load(builder, c_ij, vector, builder.and_(masks[j], kept))
-                    new = builder.fadd(old, sums[i * n_vectors + j])
+                    mask = builder.and_(masks[j], is_read)
+                    old = builder.fmul(simd.emit_load(builder, c_ij, vector, mask), beta)
+                    new = simd.emit_fma(builder, sums[i * n_vectors + j], alpha, old)
                     simd.emit_store(builder, new, c_ij, tail if j == n_vectors - 1 else None)
 
         shapes = [(i, j) for j, most in OUTER_ROWS.items() for i in range(1, most + 1)]
@@ -139,7 +145,7 @@ def outer_tile(typingctx, rows, columns, depth, a, a_row, a_column, b, b_row, c,
         return context.get_dummy_value()
 
     size = types.intp
-    arguments = (size, size, size, a, size, size, b, size, c, size, types.boolean)
+    arguments = (size, size, size, a, size, size, b, size, a.dtype, a.dtype, c, size)
     return types.void(*arguments), emit
 
 

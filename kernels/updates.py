@@ -53,8 +53,8 @@ class Step(NamedTuple):
     rate: float  # learning rate; for Adam, over 1 - beta_1^t
     root: float  # Adam's sqrt(1 - beta_2^t)
     scale: float  # factor of the gradient, below 1 where it is clipped
-    decay: float  # AdamW's factor of the weights, 1 - rate * weight_decay
-    l1: float  # penalties that are not in the gradient yet
+    decay: float  # factor of the weights: AdamW's weight_decay, or plain SGD's l2
+    l1: float  # penalties that are to be added to the gradient
     l2: float
 
 
@@ -75,61 +75,15 @@ def begin_step(rule, rate, t, scale, penalties):
         if rule.epsilon_hat:  # the last paragraph of their section 2
             return Step(rate * root, 1.0, scale, decay, l1, l2)
         return Step(rate, root, scale, decay, l1, l2)
+    if rule.optimizer == SGD and rule.momentum == 0.0:
+        return Step(rate, 1.0, scale, 1.0 - rate * l2, l1, 0.0)
     return Step(rate, 1.0, scale, 1.0, l1, l2)
 
 
 @inlined
-def penalized(g, w, l1, l2):
-    """Gradient of C + l2/2 w^2 + l1 |w|; the derivative of |w| is taken as 0 at 0."""
-    one, zero = broadcast_like(w, 1), broadcast_like(w, 0)
-    sign = select(w > 0, one, select(w < 0, -one, zero))
-    return fma(w, l2, fma(sign, l1, g))
-
-
-@inlined
-def _sgd(w, g, step):
-    """w - eta g (book, equation 20)."""
-    return fma(g, -step.rate, w)
-
-
-@inlined
-def _momentum(w, g, v, rule, step):
-    """v' = mu v - eta g, w' = w + v' (book, equations 107 and 108).
-
-    Nesterov's form looks ahead: w' = w + mu v' - eta g (Sutskever and others 2013, section 2.1).
-    """
-    v = fma(v, rule.momentum, g * -step.rate)
-    if rule.nesterov:
-        return fma(v, rule.momentum, fma(g, -step.rate, w)), v
-    return w + v, v
-
-
-@inlined
-def _adam(w, g, m, v, rule, step):
-    """Kingma and Ba 2015, algorithm 1; AdamW shrinks w first (Loshchilov and Hutter 2019).
-
-    m' = beta_1 m + (1 - beta_1) g
-    v' = beta_2 v + (1 - beta_2) g^2
-    w' = w - eta m_hat / (sqrt(v_hat) + epsilon), m_hat = m' / (1 - beta_1^t), v_hat alike
-    """
-    m = fma(m, rule.momentum, g * (1.0 - rule.momentum))
-    v = fma(v, rule.beta2, g * g * (1.0 - rule.beta2))
-    root = fma(sqrt(v), 1.0 / step.root, rule.epsilon)
-    return fma(m / root, -step.rate, w), m, v
-
-
-@inlined
-def _rmsprop(w, g, v, rule, step):
-    """v' = rho v + (1 - rho) g^2, w' = w - eta g / (sqrt(v') + epsilon); Hinton 2012, lecture 6."""
-    v = fma(v, rule.momentum, g * g * (1.0 - rule.momentum))
-    return fma(g / (sqrt(v) + rule.epsilon), -step.rate, w), v
-
-
-@inlined
-def _adagrad(w, g, v, rule, step):
-    """v' = v + g^2, w' = w - eta g / (sqrt(v') + epsilon) (Duchi and others 2011)."""
-    v = fma(g, g, v)
-    return fma(g / (sqrt(v) + rule.epsilon), -step.rate, w), v
+def without_penalties(step):
+    """The same step for biases, on which neither penalties nor decay act."""
+    return Step(step.rate, step.root, step.scale, 1.0, 0.0, 0.0)
 
 
 class Slice(NamedTuple):
@@ -142,34 +96,81 @@ class Slice(NamedTuple):
 
 
 @inlined
-def _update_vector(rule, step, is_weight, at, i, count):
-    """Update `count` parameters, at most a vector, from the slice's element i on."""
-    w, g = load_first(at.w, i, count), load_first(at.g, i, count) * step.scale
-    if is_weight:
-        g, w = penalized(g, w, step.l1, step.l2), w * step.decay
-    if rule.optimizer == SGD and rule.momentum == 0.0:
-        w = _sgd(w, g, step)
-    else:
-        m = load_first(at.m, i, count)
-        if rule.optimizer == SGD:
-            w, m = _momentum(w, g, m, rule, step)
-        elif rule.optimizer == RMSPROP:
-            w, m = _rmsprop(w, g, m, rule, step)
-        elif rule.optimizer == ADAGRAD:
-            w, m = _adagrad(w, g, m, rule, step)
-        else:
-            w, m, v = _adam(w, g, m, load_first(at.v, i, count), rule, step)
-            store_first(at.v, i, v, count)
-        store_first(at.m, i, m, count)
+def penalized(g, w, l1, l2):
+    """Gradient of C + l2/2 w^2 + l1 |w|; the derivative of |w| is taken as 0 at 0."""
+    one, zero = broadcast_like(w, 1), broadcast_like(w, 0)
+    sign = select(w > 0, one, select(w < 0, -one, zero))
+    return fma(w, l2, fma(sign, l1, g))
+
+
+@inlined
+def _weight_and_gradient(step, at, i, count):
+    w = load_first(at.w, i, count)
+    g = penalized(load_first(at.g, i, count) * step.scale, w, step.l1, step.l2)
+    return w * step.decay, g
+
+
+# The optimizers: each updates `count` parameters, at most a vector, from a slice's element i on.
+
+
+@inlined
+def _sgd(rule, step, at, i, count):
+    """w' = w - eta g (book, equation 20); l2 shrinks w before (equation 93)."""
+    w, g = _weight_and_gradient(step, at, i, count)
+    store_first(at.w, i, fma(g, -step.rate, w), count)
+
+
+@inlined
+def _momentum(rule, step, at, i, count):
+    """v' = mu v - eta g, w' = w + v' (book, equations 107 and 108).
+
+    Nesterov's form looks ahead: w' = w + mu v' - eta g (Sutskever and others 2013, section 2.1).
+    """
+    w, g = _weight_and_gradient(step, at, i, count)
+    v = fma(load_first(at.m, i, count), rule.momentum, g * -step.rate)
+    store_first(at.m, i, v, count)
+    w = fma(v, rule.momentum, fma(g, -step.rate, w)) if rule.nesterov else w + v
     store_first(at.w, i, w, count)
 
 
-@kernel
-def update(rule, step, is_weight, at, rows, columns, row_step):
-    """Apply the rule to a block (rows, columns) of the parameters, `row_step` from row to row.
+@inlined
+def _adam(rule, step, at, i, count):
+    """Kingma and Ba 2015, algorithm 1; AdamW shrinks w first (Loshchilov and Hutter 2019).
 
-    The block's gradient is dense. Penalties and decay act on weights, not on biases.
+    m' = beta_1 m + (1 - beta_1) g
+    v' = beta_2 v + (1 - beta_2) g^2
+    w' = w - eta m_hat / (sqrt(v_hat) + epsilon), m_hat = m' / (1 - beta_1^t), v_hat alike
     """
+    w, g = _weight_and_gradient(step, at, i, count)
+    m = fma(load_first(at.m, i, count), rule.momentum, g * (1.0 - rule.momentum))
+    v = fma(load_first(at.v, i, count), rule.beta2, g * g * (1.0 - rule.beta2))
+    store_first(at.m, i, m, count)
+    store_first(at.v, i, v, count)
+    root = fma(sqrt(v), 1.0 / step.root, rule.epsilon)
+    store_first(at.w, i, fma(m / root, -step.rate, w), count)
+
+
+@inlined
+def _rmsprop(rule, step, at, i, count):
+    """v' = rho v + (1 - rho) g^2, w' = w - eta g / (sqrt(v') + epsilon); Hinton 2012, lecture 6."""
+    w, g = _weight_and_gradient(step, at, i, count)
+    v = fma(load_first(at.m, i, count), rule.momentum, g * g * (1.0 - rule.momentum))
+    store_first(at.m, i, v, count)
+    store_first(at.w, i, fma(g / (sqrt(v) + rule.epsilon), -step.rate, w), count)
+
+
+@inlined
+def _adagrad(rule, step, at, i, count):
+    """v' = v + g^2, w' = w - eta g / (sqrt(v') + epsilon) (Duchi and others 2011)."""
+    w, g = _weight_and_gradient(step, at, i, count)
+    v = fma(g, g, load_first(at.m, i, count))
+    store_first(at.m, i, v, count)
+    store_first(at.w, i, fma(g / (sqrt(v) + rule.epsilon), -step.rate, w), count)
+
+
+@inlined
+def _along(optimizer, rule, step, at, rows, columns, row_step):
+    """Run one of the optimizers over a block: whole vectors, and what is left of each row."""
     width = lanes(at.w)
     whole = columns // width * width
     for r in range(rows):
@@ -178,9 +179,30 @@ def update(rule, step, is_weight, at, rows, columns, row_step):
             advance(at.w, to), advance(at.g, r * columns), advance(at.m, to), advance(at.v, to)
         )
         for i in range(0, whole, width):
-            _update_vector(rule, step, is_weight, row, i, width)
+            optimizer(rule, step, row, i, width)
         if whole < columns:
-            _update_vector(rule, step, is_weight, row, whole, columns - whole)
+            optimizer(rule, step, row, whole, columns - whole)
+
+
+@kernel
+def update(rule, step, at, rows, columns, row_step):
+    """Apply the rule to a block (rows, columns) of the parameters, `row_step` from row to row.
+
+    The block's gradient is dense. Each optimizer has loops of its own: a switch inside the loop
+    made Adam half as fast.
+    """
+    if columns == row_step:  # rows follow each other without a gap
+        rows, columns = 1, rows * columns
+    if rule.optimizer == SGD and rule.momentum == 0.0:
+        _along(_sgd, rule, step, at, rows, columns, row_step)
+    elif rule.optimizer == SGD:
+        _along(_momentum, rule, step, at, rows, columns, row_step)
+    elif rule.optimizer == RMSPROP:
+        _along(_rmsprop, rule, step, at, rows, columns, row_step)
+    elif rule.optimizer == ADAGRAD:
+        _along(_adagrad, rule, step, at, rows, columns, row_step)
+    else:
+        _along(_adam, rule, step, at, rows, columns, row_step)
 
 
 @kernel

@@ -150,7 +150,10 @@ ACTIVATIONS = {
     "linear": (linear, linear_prime),
 }
 
-# The output layer: any of those, or softmax, whose a_j depends on every z_k of its row
+# The output layer: any of those; the exponential, for counts; or softmax, whose a_j depends on
+# every z_k of its row
+
+OUTPUTS = {**ACTIVATIONS, "exponential": (np.exp, np.exp)}
 
 
 def log_softmax(z):  # z_j - log(sum_k e^z_k)
@@ -159,7 +162,7 @@ def log_softmax(z):  # z_j - log(sum_k e^z_k)
 
 
 def output_activation(z, output):
-    return np.exp(log_softmax(z)) if output == "softmax" else ACTIVATIONS[output][0](z)
+    return np.exp(log_softmax(z)) if output == "softmax" else OUTPUTS[output][0](z)
 
 
 def output_error(nabla_a, z, output):
@@ -168,7 +171,7 @@ def output_error(nabla_a, z, output):
         # da_k/dz_j = a_k (1[j = k] - a_j), so delta_j = a_j (nabla_j - sum_k nabla_k a_k)
         a = output_activation(z, output)
         return a * (nabla_a - (nabla_a * a).sum(axis=1, keepdims=True))
-    return nabla_a * ACTIVATIONS[output][1](z)
+    return nabla_a * OUTPUTS[output][1](z)
 
 
 # Losses: the cost of each example, (batch,), summed over outputs; and delta^L, (batch, n_L)
@@ -242,6 +245,7 @@ VALID_PAIRS = [
     *[(loss, output) for loss in ("quadratic", "absolute", "huber") for output in ACTIVATIONS],
     ("poisson", "softplus"),
     ("poisson", "sigmoid"),
+    ("poisson", "exponential"),
 ]
 
 

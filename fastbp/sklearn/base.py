@@ -18,6 +18,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from fastbp.sklearn.constraints import refuse_combinations
+from fastbp.sklearn.epochs import Epochs
 from fastbp.sklearn.lbfgs import minimize, Objective
 from fastbp.sklearn.network import forward_pass, hidden_activations, Network
 from fastbp.sklearn.optimizer import Optimizer
@@ -176,7 +177,8 @@ class FastMLP:
             X, y, sample_weight, *rest = split(self, X, y, sample_weight)
             held_back = ValidationSet(network, *rest, score_name)
         weights = self._total_weights(y, sample_weight)
-        training = Training(self, network, parameters, X, y, weights, held_back)
+        epochs = Epochs(self, network, parameters, X, y, weights)
+        training = Training(self, network, parameters, epochs, held_back)
         try:
             training.run(self.max_iter, incremental)
         except KeyboardInterrupt:

@@ -65,9 +65,7 @@ class Objective:
             )
             cost += share * block_cost
             total += share * gradient
-        penalty = self.workspace.run(
-            backward.add_penalties, parameters, self.l1, self.l2, total
-        )
+        penalty = self.workspace.run(backward.add_penalties, parameters, self.l1, self.l2, total)
         return self.cost_factor * cost + penalty, total
 
 

@@ -5,6 +5,7 @@ It is kept between calls of partial_fit, and is pickled with its estimator.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from fastbp.kernels import layout, updates
 from fastbp.schedules import Schedule
 from fastbp.sklearn.network import Network
-from fastbp.validation import Array, read_only
+from fastbp.validation import Array
 
 __all__ = ["SOLVERS", "Optimizer"]
 
@@ -26,7 +27,8 @@ class Optimizer:
     Attributes
     ----------
     learning_rate : float
-        The rate of the last step; of Adam, with its bias corrections, as in scikit-learn.
+        As in scikit-learn: of sgd that of the next step, of adam that of the last, with its bias
+        corrections. Of a schedule, that of the last step.
     t : int
         Steps taken.
     epochs : int
@@ -72,20 +74,20 @@ class Optimizer:
             rates = np.full(steps, self.learning_rate)
         else:
             rates = np.full(steps, self.learning_rate_init)
-        return read_only(rates)
+        return rates
 
-    def epoch_ends(self, rates: Array, rows_seen: int, logs: dict[str, float]) -> None:
+    def epoch_ends(self, steps: int, rows_seen: int, logs: dict[str, float]) -> None:
         """Count an epoch's steps, and choose the next rate where that depends on time."""
-        self.t += len(rates)
-        self.epochs += 1
-        self.learning_rate = float(rates[-1])
-        if self.solver in ("adam", "adamw"):
-            root = np.sqrt(1 - self.beta_2**self.t)
-            self.learning_rate *= float(root / (1 - self.beta_1**self.t))
+        self.t += steps
         if isinstance(self.schedule, Schedule):
+            self.learning_rate = float(self.rates(steps)[-1])
             self.memory = self.schedule.observe(self.memory, logs)
         elif self.schedule == "invscaling":
             self.learning_rate = self.learning_rate_init / (rows_seen + 1) ** self.power_t
+        elif self.solver == "adam":
+            correction = math.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)
+            self.learning_rate = self.learning_rate_init * correction
+        self.epochs += 1
 
     def stops(self, message: str, verbose: bool) -> bool:
         """Return whether to end training that makes no progress, or else lower the rate."""

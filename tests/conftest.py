@@ -1,0 +1,12 @@
+"""One profile for all property tests: the same examples every time, no clock, nothing on disk."""
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "fastbp",
+    derandomize=True,
+    deadline=None,  # a first example may compile a kernel
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],  # likewise
+)
+settings.load_profile("fastbp")

@@ -1,0 +1,339 @@
+"""What is compiled and when: once for each dtype and machine, and never with an old source.
+
+Each process here is a user's: started afresh, with warnings as errors.
+"""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import naive
+import numba
+import numpy as np
+import pytest
+from networks import make_rule, Network, random_vector
+from numba.core.runtime import _nrt_python, rtsys
+
+from fastbp.kernels import backward, epoch, evaluate, forward, jit
+
+TESTS = Path(__file__).parent
+ENTRIES = (epoch.train, forward.forward, evaluate.evaluate, backward.value_and_grad,
+           backward.input_gradient, backward.layer_errors)  # fmt: skip
+
+
+def call_everything(dtype, sizes, names, *, labels, weighted, optimizer, threads, rows, **extra):
+    rng = np.random.default_rng(0)
+    network = Network(sizes, *names, random_vector(rng, sizes), dtype, rows=rows, threads=threads)
+    X = rng.normal(size=(11, sizes[0]))
+    y = np.arange(11) % sizes[-1] if labels else rng.uniform(size=(11, sizes[-1]))
+    data = network.data(X, y, np.ones(11) if weighted else None)
+    network.forward(X)
+    network.evaluate(data)
+    network.value_and_grad(data)
+    network.input_gradient(data)
+    network.layer_errors(data)
+    return network.train(data, make_rule(optimizer, **extra), 0.01, rows, dropout=0.1).status
+
+
+def specialisations():
+    return [len(entry.signatures) for entry in ENTRIES]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_compilation_serves_every_network(dtype):
+    """Not one more, compiled or from disk, whatever changes but the dtype."""
+    usual = {
+        "sizes": [3, 4, 2], "names": ("relu", "softmax", "cross_entropy"), "labels": True,
+        "weighted": False, "optimizer": "sgd", "threads": 1, "rows": 4,
+    }  # fmt: skip
+    call_everything(dtype, **usual)
+    before = jit.compilations(), specialisations()
+    changes = [
+        {"names": (activation, output, loss), "labels": False}
+        for activation, (loss, output) in zip(
+            list(naive.ACTIVATIONS) * 4, naive.VALID_PAIRS, strict=False
+        )
+    ]
+    changes += [{"optimizer": name} for name in ("sgd", "adam", "adamw", "rmsprop", "adagrad")]
+    changes += [{"momentum": 0.9, "nesterov": True}, {"clip_norm": 1.0}, {"max_norm": 1.0}]
+    changes += [{"l1": 0.1}, {"l2": 0.1}, {"weighted": True}, {"labels": False}]
+    changes += [{"threads": 2}, {"rows": 1}, {"rows": 11}]
+    changes += [{"sizes": [1, 70, 30, 20, 10, 5]}]
+    changes += [{"sizes": [1100, 2], "names": ([], "linear", "quadratic"), "labels": False}]
+    for change in changes:
+        assert call_everything(dtype, **(usual | change)) == epoch.OK
+    assert (jit.compilations(), specialisations()) == before
+
+
+def test_compilations_are_counted():
+    """The counter of the test above does count, what fastbp's modules define only."""
+
+    def double(x):
+        return 2 * x
+
+    before = jit.compilations()
+    assert (numba.njit(double)(1), jit.compilations()) == (2, before)
+    ours = numba.njit(double)
+    double.__module__ = jit.__name__
+    assert (ours(1), ours(1.5), ours(2)) == (2, 3.0, 4)
+    assert (jit.compilations(), len(ours.signatures)) == (before + 2, 2)
+    assert jit.compile_seconds() > 0
+
+
+# Allocations
+
+
+@pytest.fixture
+def allocations():
+    """Counts of numba's runtime: blocks and arrays, allocated and freed."""
+    _nrt_python.memsys_enable_stats()
+    yield lambda: np.array(rtsys.get_allocation_stats())
+    _nrt_python.memsys_disable_stats()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("extra", [{}, {"clip_norm": 0.1, "max_norm": 0.5, "l1": 0.1}])
+def test_an_epoch_allocates_nothing(extra, threads, dtype, allocations):
+    """Whatever a call of `train` allocates is for its arguments: 400 steps are as 1."""
+    rng = np.random.default_rng(0)
+    sizes, rows, batch_size = [13, 21, 3], 1200, 3
+    network = Network(
+        sizes, "gelu", "softmax", "cross_entropy", random_vector(rng, sizes), dtype,
+        rows=batch_size, threads=threads,
+    )  # fmt: skip
+    data = network.data(rng.normal(size=(rows, 13)), np.arange(rows) % 3)
+    rule = make_rule("adam", **extra)
+
+    def count(steps):
+        before = allocations()
+        tracemalloc.start()
+        trained = network.train(data, rule, 1e-3, batch_size, dropout=0.5, last_step=steps)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert trained.status == epoch.OK
+        return allocations() - before, peak
+
+    count(1)  # compiles
+    (few, little), (many, much) = count(1), count(400)
+    np.testing.assert_array_equal(few, many)
+    assert few[0] == few[1]  # and all is freed again
+    # NumPy's and Python's own: Network's arrays, and a thread's bookkeeping, which varies.
+    assert much < little + 4096
+
+
+def test_allocations_are_counted(allocations):
+    @numba.njit
+    def allocate(n):
+        total = 0
+        for i in range(n):
+            total += np.ones(i + 1).size
+        return total
+
+    allocate(1)
+    before = allocations()
+    allocate(10)
+    assert (allocations() - before).tolist() == [10, 10, 10, 10]
+
+
+# The disk cache, seen by processes of their own
+
+
+def run(code, folder=None, **environment):
+    """Run Python code with warnings as errors; return what it printed."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("NUMBA_", "FASTBP_"))}
+    paths = [str(folder)] if folder else [str(TESTS.parent), str(TESTS)]
+    environment = kept | {"PYTHONPATH": os.pathsep.join(paths)} | environment
+    environment = {k: v for k, v in environment.items() if v is not None}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=folder or TESTS.parent, env=environment,
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+PROBE = """
+from .activations import leaky_relu
+from .jit import kernel
+from .simd import absolute, load_first, store_first
+
+@kernel
+def probe(x):
+    store_first(x, 0, leaky_relu(-absolute(load_first(x, 0, 1))), 1)
+"""
+CALL_PROBE = """
+import numpy as np
+from fastbp.kernels import jit, probe
+x = np.array([2.5])
+probe.probe(x)
+print(x[0], jit.compilations())
+"""
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A copy of the kernels, as fastbp.kernels in a folder, that may be edited."""
+    folder = tmp_path / "package"
+    kernels = folder / "fastbp" / "kernels"
+    shutil.copytree(
+        Path(jit.__file__).parent, kernels, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    (folder / "fastbp" / "__init__.py").touch()
+    (kernels / "probe.py").write_text(PROBE)
+    return folder
+
+
+def edit(file, before, after):
+    text = file.read_text()
+    assert text.count(before) == 1
+    file.write_text(text.replace(before, after))
+
+
+def test_an_edited_kernel_is_never_served_from_the_cache(package, tmp_path):
+    """Not even where the edit is in another file than what is called."""
+    kernels, cache = package / "fastbp" / "kernels", str(tmp_path / "cache")
+
+    def probe():
+        value, compilations = run(CALL_PROBE, package, FASTBP_CACHE_DIR=cache).split()
+        return float(value), int(compilations)
+
+    assert probe() == (-0.025, 1)
+    assert probe() == (-0.025, 0)  # another process, the same source
+    edit(kernels / "activations.py", "LEAKY_SLOPE = 0.01", "LEAKY_SLOPE = 0.25")
+    assert probe() == (-0.625, 1)
+    edit(kernels / "simd.py", '_llvm_function("fabs")', '_llvm_function("ceil")')
+    assert probe() == (-0.75, 1)
+    edit(kernels / "simd.py", '_llvm_function("ceil")', '_llvm_function("fabs")')
+    edit(kernels / "activations.py", "LEAKY_SLOPE = 0.25", "LEAKY_SLOPE = 0.01")
+    assert probe() == (-0.025, 0)  # back to a source that is known
+
+
+def test_without_a_writable_folder_there_is_one_warning_and_no_cache(package, tmp_path):
+    """A regular file stands wherever a folder would be made: no one, not even root, can."""
+    file = tmp_path / "file"
+    file.touch()
+    (package / "fastbp" / "kernels" / "__pycache__").touch()
+    code = f"""
+import tempfile, warnings
+tempfile.tempdir = {str(file)!r}
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    from fastbp.kernels import jit
+    {CALL_PROBE.replace(chr(10), chr(10) + "    ")}
+print(jit.cache_folder(), *[w.category.__name__ for w in caught])
+print(*[w.message for w in caught])
+"""
+    inside = str(file / "folder")
+    out = run(
+        code, package, FASTBP_CACHE_DIR=inside, XDG_CACHE_HOME=inside, HOME=inside,
+        LOCALAPPDATA=inside, PYTHONDONTWRITEBYTECODE="1",
+    ).splitlines()  # fmt: skip
+    assert out[:2] == ["-0.025 1", "None RuntimeWarning"]
+    assert "FASTBP_CACHE_DIR" in out[2]
+
+
+def test_without_a_home_the_package_keeps_its_cache(package, tmp_path, monkeypatch):
+    code = "from fastbp.kernels import jit; print(jit.cache_folder())"
+    (tmp_path / "file").touch()
+    inside = str(tmp_path / "file" / "home")
+    folder = run(code, package, HOME=inside, XDG_CACHE_HOME=None, LOCALAPPDATA=None)
+    assert Path(folder).parents[1] == package / "fastbp" / "kernels" / "__pycache__"
+
+    def no_such_user():
+        raise RuntimeError
+
+    monkeypatch.setattr(Path, "home", no_such_user)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert Path(jit.__file__).resolve().parent / "__pycache__" in jit._candidate_folders()
+
+
+def test_folders_in_order(monkeypatch, tmp_path):
+    """The chosen one; then the next that can be written to, and by nobody else."""
+    chosen, other = tmp_path / "chosen", tmp_path / "other"
+    monkeypatch.setattr(jit, "_candidate_folders", lambda: [chosen, other])
+    assert jit._find_cache_folder() == str(chosen / "kernels" / jit.source_hash())
+    (chosen / "kernels" / jit.source_hash()).chmod(0o777)
+    assert jit._find_cache_folder() == str(other / "kernels" / jit.source_hash())
+    shutil.rmtree(chosen)
+    chosen.touch()
+    assert jit._find_cache_folder() == str(other / "kernels" / jit.source_hash())
+    monkeypatch.undo()
+    monkeypatch.setenv("FASTBP_CACHE_DIR", str(other))
+    assert jit._find_cache_folder() == str(other / "kernels" / jit.source_hash())
+
+
+def test_numba_keeps_its_own_settings():
+    code = "import numba; before = numba.config.CACHE_DIR; import fastbp.kernels.epoch; "
+    assert run(code + "print(numba.config.CACHE_DIR == before)") == "True"
+
+
+def test_a_second_process_compiles_nothing():
+    code = """
+import numpy as np
+from test_compilation import call_everything, jit
+for dtype in (np.float32, np.float64):
+    call_everything(
+        dtype, [3, 4, 2], ("relu", "softmax", "cross_entropy"), labels=True, weighted=False,
+        optimizer="sgd", threads=1, rows=4,
+    )
+print(jit.compilations(), jit.compile_seconds())
+"""
+    folder = str(Path(jit.cache_folder()).parents[1])
+    run(code, FASTBP_CACHE_DIR=folder)  # unless another test has done so
+    assert run(code, FASTBP_CACHE_DIR=folder) == "0 0.0"
+
+
+# Other processors
+
+ON_ANOTHER_PROCESSOR = """
+import naive
+import naive_optimizers
+import numpy as np
+from networks import make_rule, max_error, Network, random_vector
+from fastbp.kernels import simd
+
+sizes, names = [13, 37, 5, 3], ("gelu", "softmax", "cross_entropy")
+rng = np.random.default_rng(0)
+vector = random_vector(rng, sizes, np.float32)
+X = rng.normal(size=(70, 13)).astype(np.float32)
+y = np.arange(70) % 3
+network = Network(sizes, *names, vector, np.float32, rows=32)
+data = network.data(X, y)
+bad_row, cost, gradient = network.value_and_grad(data)
+w = vector.astype(float)
+right = naive.value_and_grad(*naive.unflatten(w, sizes), X, y, *names)
+assert abs(cost - right[0]) < 1e-5
+assert max_error(gradient, right[1]) < 1e-5
+trained = network.train(data, make_rule("sgd", momentum=0.9), 0.1, 32)
+sgd = naive_optimizers.SGD(0.1, 0.9)
+for rows in (slice(0, 32), slice(32, 64), slice(64, 70)):
+    w = sgd.step(w, naive.value_and_grad(*naive.unflatten(w, sizes), X[rows], y[rows], *names)[1])
+assert max_error(trained.parameters, w) < 1e-5
+print(simd.VECTOR_BYTES)
+"""
+
+
+# Numba's names of processors, and the bytes of a vector there. Only x86 has several.
+PROCESSORS = {"generic": 16}
+if platform.machine().lower() in ("x86_64", "amd64"):
+    PROCESSORS["haswell"] = 32
+
+
+def test_other_processors():
+    """Narrower vectors, fewer registers and, on the generic one, no fused multiply-add."""
+
+    def vector_bytes(name):
+        return run(
+            ON_ANOTHER_PROCESSOR, NUMBA_CPU_NAME=name, NUMBA_CPU_FEATURES="",
+            FASTBP_CACHE_DIR=str(Path(jit.cache_folder()).parents[1]),
+        )  # fmt: skip
+
+    with ThreadPoolExecutor(len(PROCESSORS)) as pool:  # each compiles for some 20 seconds
+        out = pool.map(vector_bytes, PROCESSORS)
+    assert dict(zip(PROCESSORS, map(int, out), strict=True)) == PROCESSORS
