@@ -7,12 +7,14 @@ and tags. Overridden is what fills coefs_ and intercepts_, and what computes out
 
 from __future__ import annotations
 
+import copy
 import warnings
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 from sklearn.base import _fit_context, is_classifier
+from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptron
 from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, validate_data
@@ -30,13 +32,10 @@ from fastbp.validation import Array
 __all__ = ["FastMLP"]
 
 
-class FastMLP:
+class FastMLP(BaseMultilayerPerceptron):  # type: ignore[misc]
     """The methods that stand before those of scikit-learn's estimators."""
 
-    # Set by the estimators' constructors and by scikit-learn's methods.
-    __dict__: dict[str, Any]
-
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
     ) -> Any:
@@ -133,12 +132,12 @@ class FastMLP:
 
     def _begin_records(self) -> None:
         """Empty loss curve and scores."""
-        self.loss_curve_ = []
+        self.loss_curve_: list[float] = []
         self._no_improvement_count = 0
         self.best_loss_ = None if self.early_stopping else np.inf
-        self.validation_scores_ = [] if self.early_stopping else None
+        self.validation_scores_: list[float] | None = [] if self.early_stopping else None
         self.best_validation_score_ = -np.inf if self.early_stopping else None
-        self.validation_loss_curve_ = [] if self.early_stopping else None
+        self.validation_loss_curve_: list[float] | None = [] if self.early_stopping else None
         self.best_validation_loss_ = np.inf if self.early_stopping else None
         if self.early_stopping:
             kept = self._bound_parameters().copy()
@@ -174,13 +173,14 @@ class FastMLP:
             if self.validation_scores_ is None:
                 self.validation_scores_, self.validation_loss_curve_ = [], []
         elif self.early_stopping:
-            X, y, sample_weight, *rest = split(self, X, y, sample_weight)
-            held_back = ValidationSet(network, *rest, score_name)
+            trained, validated = split(self, X, y, sample_weight)
+            X, y, sample_weight = trained
+            held_back = ValidationSet(network, *validated, score_name)
         weights = self._total_weights(y, sample_weight)
         epochs = Epochs(self, network, parameters, X, y, weights)
         training = Training(self, network, parameters, epochs, held_back)
         try:
-            training.run(self.max_iter, incremental)
+            training.run(1 if incremental else self.max_iter, incremental)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=5)
         if self.early_stopping:
@@ -204,7 +204,7 @@ class FastMLP:
         if y.ndim == 2 and y.shape[1] == 1:
             y = y.ravel()
         if is_classifier(self):
-            unseen = [] if y.ndim == 2 else np.setdiff1d(y, self.classes_)
+            unseen = np.setdiff1d(y, self.classes_) if y.ndim == 1 else np.empty(0)
             if len(unseen):
                 raise ValueError(f"y_val has classes that y has not: {unseen}.")
             y = self._label_binarizer.transform(y)
@@ -255,15 +255,33 @@ class FastMLP:
         self._flat = parameters
         self.coefs_, self.intercepts_ = list(parameters.coefs), list(parameters.intercepts)
 
+    def to_sklearn(self) -> Any:
+        """Return the same model as scikit-learn's own estimator, with copies of all numbers.
+
+        For tools that ask for exactly that class, as skl2onnx does. What scikit-learn has no word
+        for, such as other activations, it cannot predict with.
+
+        Returns
+        -------
+        sklearn.neural_network.MLPClassifier or MLPRegressor
+        """
+        original = self._original
+        names = [name for name in original().get_params() if name in self.get_params()]
+        model = original(**{name: getattr(self, name) for name in names})
+        fitted = {name for name in vars(self) if name.endswith("_")} - set(self.get_params())
+        for name in fitted | {"_label_binarizer", "_random_state"} & set(vars(self)):
+            setattr(model, name, copy.deepcopy(getattr(self, name)))
+        return model
+
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the flat vector, whose numbers coefs_ and intercepts_ hold."""
-        state = dict(super().__getstate__())  # type: ignore[arg-type]
+        state: dict[str, Any] = super().__getstate__()
         state.pop("_flat", None)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Gather the flat vector again, as predictions need it."""
-        super().__setstate__(state)  # type: ignore[misc]
+        super().__setstate__(state)
         if "coefs_" in state:
             best_is_current = state.get("_best_coefs") is state["coefs_"]
             self._bind(Parameters.gathered(self.coefs_, self.intercepts_))

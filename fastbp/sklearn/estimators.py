@@ -89,7 +89,7 @@ class MLPClassifier(FastMLP, sklearn.neural_network.MLPClassifier):  # type: ign
         **sklearn.neural_network.MLPClassifier._parameter_constraints,
         **constraints.CLASSIFIER,
     }
-    _scikit_learn_s: ClassVar[type] = sklearn.neural_network.MLPClassifier
+    _original: ClassVar[Any] = sklearn.neural_network.MLPClassifier
     loss = "log_loss"
 
     def __init__(
@@ -203,7 +203,7 @@ class MLPRegressor(FastMLP, sklearn.neural_network.MLPRegressor):  # type: ignor
         **sklearn.neural_network.MLPRegressor._parameter_constraints,
         **constraints.REGRESSOR,
     }
-    _scikit_learn_s: ClassVar[type] = sklearn.neural_network.MLPRegressor
+    _original: ClassVar[Any] = sklearn.neural_network.MLPRegressor
 
     def __init__(
         self,

@@ -8,8 +8,7 @@ from fastbp.sklearn.estimators import MLPClassifier, MLPRegressor
 
 __all__ = ["patch_sklearn", "unpatch_sklearn"]
 
-OURS = {"MLPClassifier": MLPClassifier, "MLPRegressor": MLPRegressor}
-THEIRS = {name: ours.__mro__[2] for name, ours in OURS.items()}
+OURS = (MLPClassifier, MLPRegressor)
 
 
 def patch_sklearn() -> None:
@@ -27,11 +26,11 @@ def patch_sklearn() -> None:
     'fastbp.sklearn.estimators'
     >>> unpatch_sklearn()
     """
-    for name, estimator in OURS.items():
-        setattr(sklearn.neural_network, name, estimator)
+    for ours in OURS:
+        setattr(sklearn.neural_network, ours.__name__, ours)
 
 
 def unpatch_sklearn() -> None:
     """Undo patch_sklearn."""
-    for name, estimator in THEIRS.items():
-        setattr(sklearn.neural_network, name, estimator)
+    for ours in OURS:
+        setattr(sklearn.neural_network, ours.__name__, ours._original)

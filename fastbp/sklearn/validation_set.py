@@ -79,8 +79,10 @@ class ValidationSet:
         return improves
 
 
-def split(estimator: Any, X: Any, y: Array, sample_weight: Array | None) -> list[Any]:
-    """Return X, y and weights to train on, then those to validate with, drawn as scikit-learn does.
+def split(
+    estimator: Any, X: Any, y: Array, sample_weight: Array | None
+) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
+    """Return (X, y, weights) to train on and (X, y, weights) to validate, drawn as in scikit-learn.
 
     Two classes are kept in equal proportions in both parts; several classes, and labels that may
     hold at once, are not.
@@ -100,4 +102,5 @@ def split(estimator: Any, X: Any, y: Array, sample_weight: Array | None) -> list
         )
     if sample_weight is None:
         parts += [None, None]
-    return parts[0::2] + parts[1::2]
+    X_train, X_val, y_train, y_val, *weights = parts
+    return (X_train, y_train, weights[0]), (X_val, y_val, weights[1])
