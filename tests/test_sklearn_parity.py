@@ -164,8 +164,7 @@ def test_partial_fit(solver, name):
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("parameters", [{}, {"early_stopping": True}, {"batch_size": 45}], ids=str)
 def test_sample_weight(parameters, solver, name):
-    X, y = problem(name)
-    weights = np.random.default_rng(1).integers(0, 4, len(X)).astype(float)
+    weights = np.random.default_rng(1).integers(0, 4, len(problem(name)[0])).astype(float)
     same_fit(name, solver=solver, sample_weight=weights, **parameters)
 
 

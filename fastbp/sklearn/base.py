@@ -252,8 +252,12 @@ class FastMLP(BaseMultilayerPerceptron):  # type: ignore[misc]
 
     def _bind(self, parameters: Parameters) -> None:
         """Make these the estimator's parameters."""
+        before = self.__dict__.get("coefs_")
+        best_are_current = before is not None and self.__dict__.get("_best_coefs") is before
         self._flat = parameters
         self.coefs_, self.intercepts_ = list(parameters.coefs), list(parameters.intercepts)
+        if best_are_current:  # after early stopping, and so they remain
+            self._best_coefs, self._best_intercepts = self.coefs_, self.intercepts_
 
     def to_sklearn(self) -> Any:
         """Return the same model as scikit-learn's own estimator, with copies of all numbers.
@@ -275,7 +279,7 @@ class FastMLP(BaseMultilayerPerceptron):  # type: ignore[misc]
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the flat vector, whose numbers coefs_ and intercepts_ hold."""
-        state: dict[str, Any] = super().__getstate__()
+        state: dict[str, Any] = dict(super().__getstate__())  # which may be our own
         state.pop("_flat", None)
         return state
 
@@ -283,7 +287,4 @@ class FastMLP(BaseMultilayerPerceptron):  # type: ignore[misc]
         """Gather the flat vector again, as predictions need it."""
         super().__setstate__(state)
         if "coefs_" in state:
-            best_is_current = state.get("_best_coefs") is state["coefs_"]
             self._bind(Parameters.gathered(self.coefs_, self.intercepts_))
-            if best_is_current:
-                self._best_coefs, self._best_intercepts = self.coefs_, self.intercepts_
