@@ -18,7 +18,7 @@ from .jit import inlined, kernel
 from .matmul import column_range, matmul, matrix, transpose
 from .net import a_matrix, delta_matrix, layer_of, open_data, open_net, rows_of, weight_matrix
 from .simd import lanes, load, load_first, pointer, store, store_first
-from .updates import penalize
+from .updates import penalize, penalty
 
 
 @inlined
@@ -118,12 +118,21 @@ def value_and_grad(plan, parameters, arena, data, l1, l2, gradient):
             n = layer_of(net, l).neurons
             store_gradient(net, a_below, l, rows, 0, n, nabla, first > 0)
             a_below = a_matrix(net, l, rows)
+    return -1, cost + add_penalties(plan, parameters, arena, l1, l2, gradient)
+
+
+@kernel
+def add_penalties(plan, parameters, arena, l1, l2, gradient):
+    """Add the derivative of l1 sum |w| + l2/2 sum w^2 to a gradient; return that cost."""
+    net, nabla = open_net(plan, parameters, arena, 0), pointer(gradient, 0)
+    cost = 0.0
     if l1 != 0.0 or l2 != 0.0:
         for l in range(1, net.depth + 1):
             layer = layer_of(net, l)
             count = layer.biases - layer.weights
-            cost += penalize(net.parameters, nabla, layer.weights, count, l1, l2)
-    return -1, cost
+            cost += penalty(net.parameters, layer.weights, count, l1, l2)
+            penalize(net.parameters, nabla, layer.weights, count, l1, l2)
+    return cost
 
 
 @kernel

@@ -25,12 +25,24 @@ from .net import a_matrix, delta_matrix, layer_of, open_data, open_net, weight_m
 from .simd import advance, lanes, pointer
 from .target import flush_subnormals, restore_subnormals
 from .threads import BAD_INPUT, share, wait_for_all
-from .updates import begin_step, limit_norm, norm, penalize, SGD, Slice, update, without_penalties
+from .updates import (
+    begin_step,
+    limit_norm,
+    norm,
+    penalize,
+    penalty,
+    SGD,
+    Slice,
+    update,
+    without_penalties,
+)
 
 # What `train` returns.
 OK, COST_NOT_FINITE, INPUT_NOT_FINITE = range(3)
-# What it adds to its report, and where it says which step failed.
-COST, WEIGHT, HITS, FAILED_STEP = range(4)
+# What it adds to its report, and where it says which step failed. The last two are for a rule
+# whose penalties are per row: each batch's mean cost, and mean penalty before its update, times
+# its rows. Only then need the report be that long.
+COST, WEIGHT, HITS, FAILED_STEP, MEAN_COST, PENALTY = range(6)
 
 
 class Model(NamedTuple):
@@ -51,6 +63,7 @@ class Pass(NamedTuple):
     dropout: np.ndarray  # (L + 1,) float64, rate of each a^l; 0 for the input and the output
     steps_before: int  # optimizer steps taken before this pass
     seed: int  # key of the dropout masks
+    endure: int = 0  # go on where the cost is not finite
 
 
 class Team(NamedTuple):
@@ -72,7 +85,7 @@ class Trainee(NamedTuple):
 
 @kernel
 def train(plan, model, data, rows_pass, rule, first_step, last_step, report, team):
-    """Take steps first_step .. last_step-1 of a pass; report (4,) float64 is added to."""
+    """Take steps first_step .. last_step-1 of a pass; report (4,) or (6,) float64 is added to."""
     net, examples = open_net(plan, model.parameters, model.arena, team.thread), open_data(data)
     n_parameters = model.parameters.size
     # An optimizer with one state row, or none, never reads the second.
@@ -82,7 +95,7 @@ def train(plan, model, data, rows_pass, rule, first_step, last_step, report, tea
     status = OK
     for step in range(first_step, last_step):
         rows = min(rows_pass.batch_size, rows_pass.order.size - step * rows_pass.batch_size)
-        status = propagate(net, examples, rows_pass, step, rows, report, team)
+        status = propagate(net, examples, rows_pass, rule, step, rows, report, team)
         if status != OK:
             report[FAILED_STEP] = step
             break
@@ -95,8 +108,32 @@ def train(plan, model, data, rows_pass, rule, first_step, last_step, report, tea
     return status
 
 
+@kernel
+def train_epochs(plan, model, data, passes, rule, reports, team):
+    """Make whole passes, one for each row of `passes.order` (epochs, n) and `passes.rates`.
+
+    A call from Python costs 6 us, a third of an epoch of a very small problem. Each pass has its
+    row of `reports`, (epochs, 4) or (epochs, 6).
+    """
+    status, steps = OK, passes.rates.shape[1]
+    for e in range(passes.order.shape[0]):
+        rows_pass = Pass(
+            passes.order[e],
+            passes.batch_size,
+            passes.rates[e],
+            passes.dropout,
+            passes.steps_before + e * steps,
+            passes.seed,
+            passes.endure,
+        )
+        status = train(plan, model, data, rows_pass, rule, 0, steps, reports[e], team)
+        if status != OK:
+            break
+    return status
+
+
 @inlined
-def propagate(net, examples, rows_pass, step, rows, report, team):
+def propagate(net, examples, rows_pass, rule, step, rows, report, team):
     """Gather a batch, run it forward, and leave delta^L (BP1) in the arena."""
     arena, width = net.arena, lanes(net.arena)
     first_row, last_row = share(rows, 1, team)
@@ -110,6 +147,8 @@ def propagate(net, examples, rows_pass, step, rows, report, team):
     start = (step + 1) * rows_pass.batch_size
     for r in range(start + first_row, min(start + last_row, rows_pass.order.size)):
         prefetch_row(examples, rows_pass.order[r])
+    # Here, since behind later barriers another thread may be first to change a weight.
+    penalties = penalty_of_all(net, rule) if rule.per_row and team.thread == 0 else 0.0
     wait_for_all(team)
     if team.barrier[BAD_INPUT]:
         return INPUT_NOT_FINITE
@@ -122,10 +161,8 @@ def propagate(net, examples, rows_pass, step, rows, report, team):
             drop(net, l, rows, first, last, rows_pass.dropout[l], rows_pass.seed, t)
         wait_for_all(team)
 
-    weight = 0.0
-    for r in range(rows):
-        weight += arena[net.row_weights + r]
-    scale = 1.0 / weight if weight > 0.0 else 0.0
+    weight = batch_weight(net, rows)
+    scale = 1.0 / weight if weight != 0.0 else 0.0
     for r in range(first_row, last_row):
         finish_row(net, r, scale)  # BP1
     wait_for_all(team)
@@ -134,19 +171,48 @@ def propagate(net, examples, rows_pass, step, rows, report, team):
     for r in range(rows):
         cost += arena[net.row_costs + r]
         hits += arena[net.row_hits + r]
-    if not abs(cost) < np.inf:
+    if not (abs(cost) < np.inf or rows_pass.endure):
         return COST_NOT_FINITE
     if team.thread == 0:
         report[COST] += cost
         report[WEIGHT] += weight
         report[HITS] += hits
+        if rule.per_row:
+            report[MEAN_COST] += rows * (cost / weight)
+            report[PENALTY] += rows * (penalties / weight)
     return OK
+
+
+@kernel
+def batch_weight(net, rows):
+    """Sum of the weights of a batch's rows."""
+    weight = 0.0
+    for r in range(rows):
+        weight += net.arena[net.row_weights + r]
+    return weight
+
+
+@kernel
+def penalty_of_all(net, rule):
+    """Cost of the rule's penalties, of the weights of all layers."""
+    total = 0.0
+    for l in range(1, net.depth + 1):
+        layer = layer_of(net, l)
+        count = layer.biases - layer.weights
+        total += penalty(net.parameters, layer.weights, count, rule.l1, rule.l2)
+    return total
+
+
+@inlined
+def penalty_factor(net, rule, rows):
+    """What l1 and l2 are multiplied by in a batch."""
+    return 1.0 / batch_weight(net, rows) if rule.per_row else 1.0
 
 
 @inlined
 def descend(net, trainee, rows_pass, rule, rate, t, rows, team):
     """BP2 to BP4 from the last layer down; each block of the gradient is applied at once."""
-    numbers = begin_step(rule, rate, t, 1.0, True)
+    numbers = begin_step(rule, rate, t, 1.0, penalty_factor(net, rule, rows))
     for l in range(net.depth, 0, -1):
         # W^l may change only when all of delta^(l-1) has been computed from it.
         propagate_below(net, rows_pass, l, rows, team)
@@ -159,18 +225,19 @@ def descend(net, trainee, rows_pass, rule, rate, t, rows, team):
 def descend_clipped(net, trainee, rows_pass, rule, rate, t, rows, team):
     """BP2 to BP4 into the stored gradient; then its norm, and the update by the clipped one."""
     nabla, width = trainee.gradient, lanes(net.arena)
+    factor = penalty_factor(net, rule, rows)
     for l in range(net.depth, 0, -1):
         propagate_below(net, rows_pass, l, rows, team)
         layer, a_below = layer_of(net, l), a_matrix(net, l - 1, rows)
         first, last = share(layer.neurons, width, team)
         store_gradient(net, a_below, l, rows, first, last, nabla, False)
         at, count = layer.weights + first * a_below.columns, (last - first) * a_below.columns
-        penalize(net.parameters, nabla, at, count, rule.l1, rule.l2)
+        penalize(net.parameters, nabla, at, count, rule.l1 * factor, rule.l2 * factor)
     wait_for_all(team)
     # Every thread takes the norm of the whole, for the same bits everywhere.
     length = norm(nabla, trainee.n_parameters)
     scale = rule.clip_norm / length if length > rule.clip_norm else 1.0
-    numbers = begin_step(rule, rate, t, scale, False)
+    numbers = begin_step(rule, rate, t, scale, 0.0)
     for l in range(1, net.depth + 1):
         layer, n_below = layer_of(net, l), layer_of(net, l - 1).neurons
         first, last = share(layer.neurons, width, team)

@@ -6,7 +6,7 @@ and with softmax (equation 84). Costs are computed from z where computing them f
 overflow. Reads z, a and y of a row; overwrites its a (softmax only) and its delta.
 """
 
-from .activations import derivative, NAMES, SOFTMAX
+from .activations import derivative, EXPONENTIAL, NAMES, SOFTMAX
 from .elementary import exp, log, log1p, maximum, minimum
 from .jit import inlined, kernel
 from .simd import (
@@ -15,6 +15,7 @@ from .simd import (
     broadcast_like,
     first_lanes,
     fma,
+    is_double,
     lanes,
     load,
     load_first,
@@ -26,6 +27,9 @@ from .simd import (
 
 LOSSES = {"quadratic": 0, "cross_entropy": 1, "absolute": 2, "huber": 3, "poisson": 4}
 QUADRATIC, CROSS_ENTROPY, ABSOLUTE, HUBER, POISSON = range(5)
+# The cross-entropy as scikit-learn computes it, for its drop-in: of a within [eps, 1 - eps]. Its
+# output error is the cross-entropy's own.
+LOG_LOSS = 5
 
 _PLAIN = tuple(name for name in NAMES if name not in ("softmax", "exponential"))
 VALID_OUTPUTS = {
@@ -104,6 +108,14 @@ def softmax(arena, z_at, a_at, n):
     return top, total
 
 
+@inlined
+def within(a):
+    """a, moved into [eps, 1 - eps]; NaN stays NaN."""
+    eps = 2.220446049250313e-16 if is_double(a) else 1.1920928955078125e-07
+    a = select(a < eps, broadcast_like(a, eps), a)
+    return select(a > 1 - eps, broadcast_like(a, 1 - eps), a)
+
+
 @kernel
 def output_error(loss, output, arena, at, y_at, scale):
     """Cost of one row, unscaled; its output error times `scale` goes to delta.
@@ -116,21 +128,21 @@ def output_error(loss, output, arena, at, y_at, scale):
     cost = broadcast(arena, 0)
     if output.activation == SOFTMAX:
         top, total = softmax(arena, z_at, a_at, n)
-        log_total = log(total)
+        log_total = total if loss == LOG_LOSS else log(total)  # which LOG_LOSS does not need
         # Cross-entropy needs sum_j y_j; the Jacobian of softmax sum_j g_j a_j, g = nabla_a C.
         inner = broadcast(arena, 0)
         for j in range(0, n, width):
             a, y = load(arena, a_at + j), load_first(arena, y_at + j, n - j)  # a is 0 beyond n
-            inner = inner + (y if loss == CROSS_ENTROPY else (a - y) * a)
+            inner = inner + ((a - y) * a if loss == QUADRATIC else y)
         inner = broadcast(arena, sum_lanes(inner))
         for j in range(0, n, width):
             z, a, y = load(arena, z_at + j), load(arena, a_at + j), load(arena, y_at + j)
-            if loss == CROSS_ENTROPY:  # C = -sum_j y_j ln a_j; delta = a - y where sum_j y_j = 1
-                each = y * (top - z + log_total)
-                delta = fma(a, inner, -y)
-            else:  # QUADRATIC: delta_j = a_j (g_j - sum_k g_k a_k)
+            if loss == QUADRATIC:  # delta_j = a_j (g_j - sum_k g_k a_k)
                 each = (a - y) * (a - y) * 0.5
                 delta = a * (a - y - inner)
+            else:  # C = -sum_j y_j ln a_j; delta = a - y where sum_j y_j = 1
+                each = y * -log(within(a)) if loss == LOG_LOSS else y * (top - z + log_total)
+                delta = fma(a, inner, -y)
             cost = cost + select(first_lanes(each, n - j), each, broadcast_like(each, 0))
             store(arena, delta_at + j, delta * scale)
     else:
@@ -138,6 +150,14 @@ def output_error(loss, output, arena, at, y_at, scale):
             z, a, y = load(arena, z_at + j), load(arena, a_at + j), load(arena, y_at + j)
             if loss == CROSS_ENTROPY:  # C = -sum_j (y_j ln a_j + (1 - y_j) ln(1 - a_j))
                 each = maximum(z, broadcast_like(z, 0)) - y * z + log1p(exp(-absolute(z)))
+                delta = a - y
+            elif loss == LOG_LOSS:
+                p = within(a)
+                each = -fma(y, log(p), (1 - y) * log(1 - p))
+                delta = a - y
+            elif loss == POISSON and output.activation == EXPONENTIAL:
+                # (1 - y / a) a, which is a - y where a is too small to divide by, too.
+                each = cost_of_output(loss, a, y)
                 delta = a - y
             else:
                 each = cost_of_output(loss, a, y)

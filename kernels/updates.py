@@ -13,9 +13,11 @@ from .jit import inlined, kernel
 from .simd import (
     absolute,
     advance,
+    broadcast,
     broadcast_like,
     fma,
     lanes,
+    load,
     load_first,
     select,
     sqrt,
@@ -40,6 +42,9 @@ class Rule(NamedTuple):
     l2: float
     max_norm: float  # longest a neuron's incoming weight vector may be
     clip_norm: float  # longest the whole gradient may be
+    # Two conventions of scikit-learn's, off elsewhere.
+    epsilon_hat: int = 0  # Adam adds epsilon to sqrt(v) rather than to sqrt(v_hat)
+    per_row: int = 0  # l1 and l2 are divided by the weight of the batch
 
 
 class Step(NamedTuple):
@@ -60,13 +65,16 @@ def state_slots(optimizer: int, momentum: float) -> int:
 
 @inlined
 def begin_step(rule, rate, t, scale, penalties):
-    """The numbers of optimizer step t = 1, 2, ...; `penalties`: add l1 and l2 to the gradient."""
-    l1, l2 = (rule.l1, rule.l2) if penalties else (0.0, 0.0)
+    """The numbers of optimizer step t = 1, 2, ...; `penalties`: factor of l1 and l2, or 0."""
+    l1, l2 = rule.l1 * penalties, rule.l2 * penalties
     if rule.optimizer == ADAM or rule.optimizer == ADAMW:
         # The bias corrections of Kingma and Ba 2015, section 3.
         decay = 1.0 - rate * rule.weight_decay
         root = np.sqrt(1.0 - rule.beta2**t)
-        return Step(rate / (1.0 - rule.momentum**t), root, scale, decay, l1, l2)
+        rate = rate / (1.0 - rule.momentum**t)
+        if rule.epsilon_hat:  # the last paragraph of their section 2
+            return Step(rate * root, 1.0, scale, decay, l1, l2)
+        return Step(rate, root, scale, decay, l1, l2)
     if rule.optimizer == SGD and rule.momentum == 0.0:
         return Step(rate, 1.0, scale, 1.0 - rate * l2, l1, 0.0)
     return Step(rate, 1.0, scale, 1.0, l1, l2)
@@ -199,15 +207,29 @@ def update(rule, step, at, rows, columns, row_step):
 
 @kernel
 def penalize(parameters, gradient, at, count, l1, l2):
-    """Add the derivative of the penalties to a slice of a stored gradient; return their cost."""
-    width = lanes(parameters)
-    cost = 0.0
-    for i in range(at, at + count, width):
+    """Add the derivative of the penalties to a slice of a stored gradient."""
+    for i in range(at, at + count, lanes(parameters)):
         left = at + count - i
         w, g = load_first(parameters, i, left), load_first(gradient, i, left)
         store_first(gradient, i, penalized(g, w, l1, l2), left)
-        cost += l2 / 2 * sum_lanes(w * w) + l1 * sum_lanes(absolute(w))
-    return cost
+
+
+@kernel
+def penalty(parameters, at, count, l1, l2):
+    """Cost of the penalties of a slice, l1 sum |w| + l2/2 sum w^2."""
+    width = lanes(parameters)
+    squares, others = broadcast(parameters, 0), broadcast(parameters, 0)
+    lengths = broadcast(parameters, 0)
+    # Two sums of squares: one alone would wait for itself, longer than for the memory.
+    whole = at + count // (2 * width) * (2 * width)
+    for i in range(at, whole, 2 * width):
+        w, other = load(parameters, i), load(parameters, i + width)
+        squares, others = fma(w, w, squares), fma(other, other, others)
+        lengths = lengths + (absolute(w) + absolute(other))
+    for i in range(whole, at + count, width):
+        w = load_first(parameters, i, at + count - i)
+        squares, lengths = fma(w, w, squares), lengths + absolute(w)
+    return l2 / 2 * sum_lanes(squares + others) + l1 * sum_lanes(lengths)
 
 
 @kernel

@@ -68,7 +68,7 @@ class Trained(NamedTuple):
     status: int
     parameters: np.ndarray
     state: np.ndarray
-    report: np.ndarray  # (4,)
+    report: np.ndarray  # (report_size,)
 
 
 class Network:
@@ -145,7 +145,8 @@ class Network:
         return bad_row, [p.reshape(n_rows, n) for p, n in zip(parts, self.sizes[1:], strict=True)]
 
     def train(self, data, rule, rates, batch_size, *, order=None, dropout=0.0, seed=0,
-              steps_before=0, state=None, first_step=0, last_step=None):  # fmt: skip
+              steps_before=0, state=None, first_step=0, last_step=None,
+              report_size=4):  # fmt: skip
         """Steps of one pass, on as many Python threads as the network was made for."""
         order = np.arange(len(data.X)) if order is None else order
         steps = -(-len(order) // batch_size)
@@ -167,7 +168,7 @@ class Network:
             int(steps_before),
             int(seed),
         )
-        report = self.guarded.array(np.zeros(4))
+        report = self.guarded.array(np.zeros(report_size))
         barrier = self.guarded.array(np.zeros(16, np.int64))
         last_step = steps if last_step is None else last_step
 

@@ -29,7 +29,8 @@ def test_the_kernels_are_told_the_rule(optimizer, name, slots, fields):
     assert {field: getattr(rule, field) for field in fields} == fields
     assert optimizer.slots == slots
     # One compilation serves all optimizers only if the types never vary.
-    kinds = [int if field in ("optimizer", "nesterov") else float for field in rule._fields]
+    whole = ("optimizer", "nesterov", "epsilon_hat", "per_row")
+    kinds = [int if field in whole else float for field in rule._fields]
     assert [type(value) for value in rule] == kinds
 
 

@@ -1,0 +1,155 @@
+"""Passes over the rows: order, batches and rates, and the kernels that make the steps."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from fastbp.kernels import epoch as epoch_kernel
+from fastbp.kernels import layout
+from fastbp.settings import dropout_rates
+from fastbp.sklearn.network import dense, kernel_data, Network, row_blocks
+from fastbp.sklearn.optimizer import Optimizer, rule_of
+from fastbp.sklearn.parameters import Parameters
+from fastbp.threads import checked_threads, run_on_threads
+from fastbp.training import FLOPS_PER_CALL
+from fastbp.validation import Array, read_only
+from fastbp.workspace import Workspace
+
+__all__ = ["Epochs"]
+
+
+class Epochs:
+    """Data and net of one fit, ready for the kernels.
+
+    Attributes
+    ----------
+    rows, steps : int
+        Of an epoch.
+    at_once : int
+        Epochs that one call of a kernel, of some 50 ms, can make; 0 where one epoch takes longer.
+    order : ndarray of int64, (n,)
+        Rows of the data in the order of the last epoch. As in scikit-learn, each epoch permutes
+        the order of the one before.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        network: Network,
+        parameters: Parameters,
+        X: Any,
+        y: Array,
+        weights: Array | None,
+    ) -> None:
+        self.estimator, self.network = estimator, network
+        self.y, self.weights = y, weights
+        self.optimizer: Optimizer = estimator._optimizer
+        self.rule = rule_of(estimator)
+        self.dropout = dropout_rates(estimator.dropout, network)
+        self.rows = X.shape[0]
+        self.batch_size = batch_size(estimator.batch_size, self.rows)
+        self.steps = -(-self.rows // self.batch_size)
+        step_flops = 6.0 * network.n_parameters * self.batch_size
+        self.steps_per_call = max(1, int(FLOPS_PER_CALL // step_flops))
+        self.threads = checked_threads(estimator.n_threads, step_flops)
+        self.workspace = Workspace(network, self.batch_size, self.threads)
+        clipped = network.n_parameters if self.rule.clip_norm else 0
+        self.model = epoch_kernel.Model(
+            parameters.vector,
+            self.optimizer.state,
+            layout.aligned_zeros(clipped, network.dtype),
+            self.workspace.arena,
+        )
+        self.order = np.arange(self.rows, dtype=np.int64)
+        self.sparse: Any = None
+        self.at_once = self.steps_per_call // self.steps
+        if scipy.sparse.issparse(X):
+            self.sparse, self.at_once = X.tocsr(), 0
+            block = next(row_blocks(X))
+            self.steps_per_call = max(1, (block.stop - block.start) // self.batch_size)
+        else:
+            self.data = kernel_data(network, dense(X, network.dtype), y, weights)
+
+    def train(self, count: int) -> Array:
+        """Make so many passes, and return their reports, (count, 6)."""
+        orders = np.empty((count, self.rows), np.int64)
+        for e in range(count):
+            self.order = orders[e] = self.next_order()
+        rates = np.tile(self.optimizer.rates(self.steps), (count, 1))
+        reports = np.zeros((count, 6))
+        if self.at_once:
+            passes = self.passes(orders, rates, self.optimizer.t)
+            self.run(epoch_kernel.train_epochs, self.data, passes, self.rule, reports)
+        else:
+            for first in range(0, self.steps, self.steps_per_call):
+                last = min(first + self.steps_per_call, self.steps)
+                self.make_steps(orders[0], rates[0], first, last, reports[0])
+        return reports
+
+    def next_order(self) -> Array:
+        """Draw the order of the next epoch, with scikit-learn's draws."""
+        order = self.order
+        if self.estimator.shuffle:
+            permutation = np.arange(self.rows, dtype=np.int64)
+            self.estimator._random_state.shuffle(permutation)
+            order = order[permutation]
+        if self.weights is not None and self.weights.min() <= 0:
+            sums = np.add.reduceat(self.weights[order], np.arange(0, self.rows, self.batch_size))
+            if not sums.all():
+                raise ZeroDivisionError("Weights sum to zero, can't be normalized")
+        return order
+
+    def make_steps(self, order: Array, rates: Array, first: int, last: int, report: Array) -> None:
+        """Make steps first..last-1 of an epoch that takes several calls."""
+        t = self.optimizer.t
+        if self.sparse is None:
+            rows_pass = self.passes(order, rates, t)
+            self.run(epoch_kernel.train, self.data, rows_pass, self.rule, first, last, report)
+            return
+        # These rows become dense for now, in the order in which they are needed.
+        rows = order[first * self.batch_size : last * self.batch_size]
+        weights = None if self.weights is None else self.weights[rows]
+        X = dense(self.sparse[rows], self.network.dtype)
+        data = kernel_data(self.network, X, self.y[rows], weights)
+        in_order = np.arange(len(rows), dtype=np.int64)
+        rows_pass = self.passes(in_order, rates[first:last], t + first)
+        self.run(epoch_kernel.train, data, rows_pass, self.rule, 0, last - first, report)
+
+    def passes(self, order: Array, rates: Array, steps_before: int) -> Any:
+        """Describe one pass or, with one more dimension, several."""
+        return epoch_kernel.Pass(
+            read_only(order),
+            self.batch_size,
+            read_only(rates),
+            self.dropout,
+            steps_before,
+            self.optimizer.seed,
+            endure=1,
+        )
+
+    def run(self, kernel: Callable[..., int], *arguments: Any) -> None:
+        """Call one of the training kernels on all threads."""
+        barrier = np.zeros(16, np.int64)
+
+        def call(thread: int) -> int:
+            team = epoch_kernel.Team(barrier, thread, self.threads)
+            return kernel(self.workspace.plan, self.model, *arguments, team)
+
+        run_on_threads(call, self.threads)
+
+
+def batch_size(wanted: int | str, rows: int) -> int:
+    """Return the rows of a batch, at most all."""
+    if isinstance(wanted, str):  # "auto"
+        return min(200, rows)
+    if wanted > rows:
+        warnings.warn(
+            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
+            stacklevel=2,
+        )
+    return int(np.clip(wanted, 1, rows))

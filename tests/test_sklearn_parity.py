@@ -1,0 +1,276 @@
+"""Our estimators and scikit-learn's, side by side: the same draws, the same model to rounding."""
+
+import warnings
+from functools import cache
+
+import numpy as np
+import pytest
+import scipy.sparse
+import sklearn.neural_network
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_diabetes, load_digits, load_iris
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import scale
+
+from fastbp.datasets import load_mnist_sample
+from fastbp.sklearn import MLPClassifier, MLPRegressor
+
+SOLVERS = ("sgd", "adam", "lbfgs")
+ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@cache
+def problem(name):
+    """(X, y), of float64."""
+    if name == "iris":
+        return load_iris(return_X_y=True)
+    if name == "digits":
+        X, y = load_digits(return_X_y=True)
+        return X[:600] / 16, y[:600]
+    if name == "diabetes":
+        X, y = load_diabetes(return_X_y=True)
+        return scale(X), scale(y)
+    sample = load_mnist_sample()
+    return sample.train_images[:2000] / 255, sample.train_labels[:2000]
+
+
+def both(name, **parameters):
+    """Scikit-learn's estimator and ours, with the same parameters, not fitted."""
+    kind = "MLPRegressor" if name == "diabetes" else "MLPClassifier"
+    ours = {"MLPClassifier": MLPClassifier, "MLPRegressor": MLPRegressor}[kind]
+    parameters = {"hidden_layer_sizes": (20, 10), "max_iter": 20, "random_state": 3, **parameters}
+    return getattr(sklearn.neural_network, kind)(**parameters), ours(**parameters)
+
+
+def assert_same_model(theirs, ours, X, rtol=1e-9, predictions_rtol=None):
+    assert ours.n_iter_ == theirs.n_iter_
+    for a, b in zip(
+        ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True
+    ):
+        assert a.shape == b.shape
+        assert a.dtype == b.dtype
+        assert_allclose(a, b, rtol=rtol, atol=rtol * np.abs(b).max())
+    assert_allclose(ours.loss_, theirs.loss_, rtol=rtol)
+    for name in ("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_"):
+        assert hasattr(ours, name) == hasattr(theirs, name)
+        expected = getattr(theirs, name, None)
+        if expected is None:
+            assert getattr(ours, name, None) is None
+        else:
+            assert_allclose(getattr(ours, name), expected, rtol=rtol, atol=rtol)
+    assert (ours.t_, ours.out_activation_) == (theirs.t_, theirs.out_activation_)
+    assert (ours.n_layers_, ours.n_outputs_) == (theirs.n_layers_, theirs.n_outputs_)
+    predicted, expected = ours.predict(X), theirs.predict(X)
+    assert predicted.dtype == expected.dtype
+    if hasattr(ours, "classes_"):
+        assert_array_equal(predicted, expected)
+        assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-6, atol=rtol)
+    else:
+        assert_allclose(predicted, expected, rtol=predictions_rtol or 1e-6, atol=rtol)
+
+
+def same_fit(name, X=None, y=None, rtol=1e-9, sample_weight=None, **parameters):
+    """Fit both, compare, and return them."""
+    if X is None:
+        X, y = problem(name)
+    theirs, ours = both(name, **parameters)
+    for estimator in (theirs, ours):
+        estimator.fit(X, y, sample_weight=sample_weight)
+    assert_same_model(theirs, ours, X, 1e-6 if ours.solver == "lbfgs" else rtol)
+    return theirs, ours
+
+
+@pytest.mark.parametrize("name", ["iris", "digits", "diabetes"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_solvers_and_activations(solver, activation, name):
+    same_fit(name, solver=solver, activation=activation)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_two_thousand_images(solver):
+    same_fit("mnist", solver=solver, hidden_layer_sizes=(32,))
+
+
+@pytest.mark.parametrize("name", ["iris", "digits", "diabetes"])
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"batch_size": 37},  # divides none of the numbers of rows
+        {"batch_size": 1, "max_iter": 3},
+        {"batch_size": 32, "shuffle": False, "alpha": 0.5},
+        {"early_stopping": True},
+        {"early_stopping": True, "tol": 0.05, "n_iter_no_change": 2, "max_iter": 200},
+        {"early_stopping": True, "validation_fraction": 0.3, "activation": "tanh"},
+        {"tol": 0.1, "n_iter_no_change": 3, "max_iter": 200},
+        {"hidden_layer_sizes": [], "alpha": 0},
+        {"hidden_layer_sizes": 7, "learning_rate_init": 0.02},
+        {"beta_1": 0, "beta_2": 0.9, "epsilon": 1e-3},
+    ],
+    ids=str,
+)
+def test_settings(parameters, solver, name):
+    same_fit(name, solver=solver, **parameters)
+
+
+@pytest.mark.parametrize("name", ["iris", "diabetes"])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"learning_rate": "invscaling", "learning_rate_init": 0.5},
+        {"learning_rate": "invscaling", "power_t": 0.2, "learning_rate_init": 0.1},
+        {"learning_rate": "adaptive", "learning_rate_init": 0.2, "tol": 0.01, "max_iter": 200},
+        {"learning_rate": "adaptive", "early_stopping": True, "max_iter": 200, "tol": 0.01},
+        {"momentum": 0},
+        {"momentum": 0.5, "nesterovs_momentum": False},
+        {"momentum": 1.0, "learning_rate_init": 1e-4},
+    ],
+    ids=str,
+)
+def test_settings_of_sgd(parameters, name):
+    same_fit(name, solver="sgd", **parameters)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("name", ["iris", "diabetes"])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_warm_start(solver, name, early_stopping):
+    X, y = problem(name)
+    parameters = {"solver": solver, "warm_start": True, "early_stopping": early_stopping}
+    theirs, ours = both(name, max_iter=8, **parameters)
+    for _ in range(3):
+        theirs.fit(X, y)
+        ours.fit(X, y)
+        assert_same_model(theirs, ours, X, 1e-6 if solver == "lbfgs" else 1e-9)
+
+
+@pytest.mark.parametrize("name", ["iris", "digits", "diabetes"])
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_partial_fit(solver, name):
+    X, y = problem(name)
+    theirs, ours = both(name, solver=solver, batch_size=19)
+    first = {} if name == "diabetes" else {"classes": np.unique(y)}
+    for part in np.array_split(np.random.default_rng(0).permutation(len(X)), 5):
+        theirs.partial_fit(X[part], y[part], **first)
+        ours.partial_fit(X[part], y[part], **first)
+        first = {}
+        assert_same_model(theirs, ours, X)
+        assert ours._optimizer.learning_rate == pytest.approx(theirs._optimizer.learning_rate)
+
+
+@pytest.mark.parametrize("name", ["iris", "diabetes"])
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("parameters", [{}, {"early_stopping": True}, {"batch_size": 45}], ids=str)
+def test_sample_weight(parameters, solver, name):
+    weights = np.random.default_rng(1).integers(0, 4, len(problem(name)[0])).astype(float)
+    same_fit(name, solver=solver, sample_weight=weights, **parameters)
+
+
+def test_a_batch_without_weight_is_the_same_error():
+    X, y = problem("iris")
+    weights = np.zeros(len(X))
+    weights[:3] = 1
+    for estimator in both("iris", batch_size=10):
+        with pytest.raises(ZeroDivisionError, match="Weights sum to zero"):
+            estimator.fit(X, y, sample_weight=weights)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_multilabel(solver, early_stopping):
+    X, y = problem("digits")
+    labels = np.stack([y % 2, y > 4, y == 3], axis=1).astype(int)
+    same_fit("digits", X, labels, solver=solver, early_stopping=early_stopping)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_two_classes(solver, early_stopping):
+    X, y = problem("iris")
+    words = np.where(y == 1, "versicolor", "another")
+    same_fit("iris", X, words, solver=solver, early_stopping=early_stopping)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_several_outputs(solver, early_stopping):
+    X, y = problem("diabetes")
+    targets = np.stack([y, y**2, np.sin(y)], axis=1)
+    same_fit("diabetes", X, targets, solver=solver, early_stopping=early_stopping)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("sample_weight", [False, True])
+def test_poisson(solver, sample_weight):
+    X, y = problem("diabetes")
+    counts = np.floor(np.exp(y))
+    weights = np.linspace(0.5, 2, len(X)) if sample_weight else None
+    same_fit("diabetes", X, counts, solver=solver, loss="poisson", sample_weight=weights)
+
+
+@pytest.mark.parametrize("name", ["iris", "digits", "diabetes"])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_float32(solver, name):
+    X, y = problem(name)
+    # Line searches of L-BFGS amplify rounding tenfold in a few iterations.
+    theirs, ours = both(name, solver=solver, max_iter=8 if solver == "lbfgs" else 20)
+    for estimator in (theirs, ours):
+        estimator.fit(X.astype(np.float32), y)
+    for a, b in zip(
+        ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True
+    ):
+        assert a.dtype == b.dtype
+        assert_allclose(a, b, rtol=1e-3, atol=1e-3 * np.abs(b).max())
+    for wider in (X, X.astype(np.float32)):  # scikit-learn predicts in the wider type of both
+        predict = "predict_proba" if hasattr(ours, "classes_") else "predict"
+        predicted, expected = getattr(ours, predict)(wider), getattr(theirs, predict)(wider)
+        assert predicted.dtype == expected.dtype
+        assert_allclose(predicted, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("container", [scipy.sparse.csr_matrix, scipy.sparse.csc_array])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_sparse_rows(solver, container, monkeypatch):
+    # Blocks of some rows, as a large X would have.
+    monkeypatch.setattr("fastbp.sklearn.network.BLOCK_NUMBERS", 64 * 150)
+    X, y = problem("digits")
+    dense = both("digits", solver=solver, batch_size=50)[1].fit(X, y)
+    ours = both("digits", solver=solver, batch_size=50)[1].fit(container(X), y)
+    for a, b in zip(ours.coefs_, dense.coefs_, strict=True):
+        assert_allclose(a, b, rtol=1e-6, atol=1e-6 if solver == "lbfgs" else 1e-12)
+    assert_allclose(ours.predict_proba(container(X)), dense.predict_proba(X), atol=1e-6)
+
+
+def test_saturated_probabilities_cost_the_same():
+    # scikit-learn keeps probabilities within [eps, 1 - eps] when it takes their logarithms.
+    X, y = problem("iris")
+    rng = np.random.default_rng(0)
+    same_fit("iris", X * 300, rng.permutation(y), learning_rate_init=0.05)
+
+
+def test_the_random_state_is_left_alike():
+    X, y = problem("iris")
+    states = np.random.RandomState(5), np.random.RandomState(5)
+    for estimator, state in zip(both("iris", tol=0.1, n_iter_no_change=2), states, strict=True):
+        estimator.set_params(random_state=state, max_iter=300).fit(X, y)
+    assert_array_equal(*(state.randint(1000, size=5) for state in states))
+
+
+@pytest.mark.parametrize("parameters", [
+    {"max_iter": 3},
+    {"max_iter": 300, "tol": 0.1, "n_iter_no_change": 2},
+    {"max_iter": 60, "tol": 0.1, "learning_rate": "adaptive", "n_iter_no_change": 1},
+    {"max_iter": 300, "early_stopping": True, "tol": 0.1, "n_iter_no_change": 2},
+], ids=str)  # fmt: skip
+def test_what_is_printed_and_warned(parameters, capsys):
+    X, y = problem("iris")
+    said = []
+    for estimator in both("iris", solver="sgd", verbose=True, batch_size=500, **parameters):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            estimator.fit(X, y)
+        said.append((capsys.readouterr().out, [(w.category, str(w.message)) for w in caught]))
+    assert said[0] == said[1]
+    assert ConvergenceWarning in [w[0] for w in said[0][1]] or "improve" in said[0][0]
