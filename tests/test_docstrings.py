@@ -1,8 +1,9 @@
-"""The examples in the docstrings run, and everything public has one line at least."""
+"""The examples in docstrings and README run, and everything public has one line at least."""
 
 import doctest
 import importlib
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,15 @@ MODULES = sorted(path.stem for path in Path(fastbp.__file__).parent.glob("*.py")
 def test_examples_run(module):
     results = doctest.testmod(importlib.import_module(f"fastbp.{module}"))
     assert results.failed == 0
+
+
+def test_examples_of_the_readme_run(tmp_path, monkeypatch):
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
+    assert blocks
+    monkeypatch.chdir(tmp_path)  # where they save their files
+    examples = doctest.DocTestParser().get_doctest("".join(blocks), {}, "README.md", None, 0)
+    assert doctest.DocTestRunner().run(examples).failed == 0
 
 
 @pytest.mark.parametrize("name", fastbp.__all__)

@@ -2,8 +2,6 @@
 
 import copy
 import pickle
-import tomllib
-from pathlib import Path
 
 import naive
 import numpy as np
@@ -11,7 +9,6 @@ import pytest
 from api_problems import blobs, line
 from numpy.testing import assert_allclose, assert_array_equal
 
-import fastbp
 from fastbp import gradient_check, MLP
 
 
@@ -237,8 +234,3 @@ def test_a_copy_is_independent_and_trains_to_the_same_bits(duplicate):
     assert_array_equal(twin.parameters, net.parameters)
     twin.weights[0][:] = 0
     assert twin.parameters[0] == 0
-
-
-def test_the_version_is_that_of_the_package():
-    pyproject = Path(__file__).parents[1] / "pyproject.toml"
-    assert fastbp.__version__ == tomllib.loads(pyproject.read_text())["project"]["version"]

@@ -78,7 +78,7 @@ def _answering(mirrors: tuple[str, ...]) -> list[str]:
             reply = requests.head(mirror + file_name, timeout=_CONNECT_SECONDS)
             answers[mirror] = reply.ok
         except (OSError, ValueError) as error:
-            _log.info("%s does not answer: %s", mirror, error)
+            _log.debug("%s does not answer: %s", mirror, error)
 
     threads = [threading.Thread(target=ask, args=(mirror,), daemon=True) for mirror in mirrors]
     for thread in threads:

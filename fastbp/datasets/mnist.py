@@ -131,6 +131,6 @@ def load_mnist_sample() -> MNIST:
     >>> sample.train_images.shape, sample.test_images.shape
     ((5000, 784), (1000, 784))
     """
-    with (resources.files("fastbp") / "data" / "mnist_sample.npz").open("rb") as file:
+    with (resources.files("fastbp.datasets") / "mnist_sample.npz").open("rb") as file:
         arrays = read_npz(cast(BinaryIO, file), "the sample in fastbp")
     return checked_mnist(arrays, source="sample", where="the sample in fastbp")
