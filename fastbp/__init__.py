@@ -4,8 +4,10 @@ Importing it needs numpy and numba only, and compiles nothing: kernels compile w
 called, once for a machine.
 """
 
-from fastbp.callbacks import EarlyStopping
+from fastbp.augment import Distortions, expand_shifts
+from fastbp.callbacks import EarlyStopping, LayerErrors
 from fastbp.errors import DivergenceError
+from fastbp.full_batch import LBFGS, NewtonCG
 from fastbp.history import History
 from fastbp.mlp import MLP
 from fastbp.optimizers import Adagrad, Adam, AdamW, RMSprop, SGD
@@ -22,6 +24,7 @@ from fastbp.schedules import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "LBFGS",
     "MLP",
     "SGD",
     "Adagrad",
@@ -29,13 +32,17 @@ __all__ = [
     "AdamW",
     "Constant",
     "Cosine",
+    "Distortions",
     "DivergenceError",
     "EarlyStopping",
     "Exponential",
     "History",
     "InverseScaling",
+    "LayerErrors",
+    "NewtonCG",
     "RMSprop",
     "ReduceOnPlateau",
     "Step",
     "Warmup",
+    "expand_shifts",
 ]

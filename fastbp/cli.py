@@ -1,4 +1,4 @@
-"""The command line: fastbp mnist, fastbp info, fastbp warmup.
+"""The command line: fastbp mnist, fastbp book, fastbp info, fastbp warmup.
 
 Exit status 0 is success, 2 a user's mistake, 130 Ctrl-C. A mistake is answered by one line on
 stderr that begins with the command and says what is wrong and where; results go to stdout.
@@ -15,6 +15,7 @@ import click
 
 from fastbp import __version__
 from fastbp.architecture import HIDDEN
+from fastbp.book_cli import book
 from fastbp.errors import DivergenceError
 from fastbp.info import describe
 from fastbp.mnist_run import LEARNING_RATES, MnistRun
@@ -167,6 +168,9 @@ def mnist(path: Path | None, plot: Path | None, **settings: Any) -> None:
     end.
     """
     MnistRun(**settings).run(path, plot, click.echo)
+
+
+main.add_command(book)
 
 
 @main.command()

@@ -10,7 +10,7 @@ from pathlib import Path
 import llvmlite.binding as llvm
 
 from fastbp import __version__
-from fastbp.kernels import jit, simd
+from fastbp.kernels import jit, target
 from fastbp.threads import thread_limit
 
 __all__ = ["describe"]
@@ -21,7 +21,7 @@ OPTIONAL = ("matplotlib", "pooch", "scikit-learn", "scipy")
 
 def describe() -> list[str]:
     """Return lines: versions, processor, vectors, threads, and the cache of compiled kernels."""
-    bits = 8 * simd.VECTOR_BYTES
+    bits = 8 * target.VECTOR_BYTES
     rows = [("fastbp", __version__), *((package, version(package)) for package in REQUIRED)]
     rows += [
         ("Python", platform.python_version()),

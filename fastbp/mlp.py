@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastbp.architecture import Architecture
+from fastbp.augment import Distortions
+from fastbp.full_batch import FullBatch, LBFGS, minimize
 from fastbp.history import History
 from fastbp.initializers import initialize, INITIALIZERS
 from fastbp.net import Net
@@ -104,7 +106,7 @@ class MLP(Net):
         *,
         epochs: int = 10,
         batch_size: int = 32,
-        optimizer: str | Optimizer = "adam",
+        optimizer: str | Optimizer | FullBatch = "adam",
         l1: float = 0.0,
         l2: float = 0.0,
         dropout: float | Sequence[float] = 0.0,
@@ -114,6 +116,7 @@ class MLP(Net):
         sample_weight: npt.ArrayLike | None = None,
         class_weight: Mapping[int, float] | str | None = None,
         shuffle: bool = True,
+        augment: Distortions | None = None,
         callbacks: Sequence[Any] = (),
         progress: bool | str = "auto",
         threads: int | None = None,
@@ -130,7 +133,9 @@ class MLP(Net):
             Passes over the rows.
         batch_size : int
             Rows of a step; the last batch of an epoch may be smaller.
-        optimizer : Optimizer or {"sgd", "adam", "adamw", "rmsprop", "adagrad"}
+        optimizer : Optimizer or {"sgd", "adam", "adamw", "rmsprop", "adagrad", "lbfgs"}
+            LBFGS and NewtonCG take all rows at once: an epoch is one of their iterations, and
+            batch_size, shuffle and threads do not matter to them.
         l1, l2 : float
             Add l1 sum |w| + l2/2 sum w^2 to the cost of a batch, over weights, not biases.
         dropout : float or sequence of float
@@ -149,6 +154,8 @@ class MLP(Net):
             n / (classes * rows of the class). Needs integer labels.
         shuffle : bool
             Draw a new order for every epoch.
+        augment : Distortions, optional
+            Rows are images, and each epoch sees them distorted anew. Labels stay.
         callbacks : sequence
             Called after every epoch: see fastbp.callbacks.
         progress : bool or "auto"
@@ -180,11 +187,30 @@ class MLP(Net):
         >>> net.predict(X).tolist()
         [0, 1, 1, 0]
         """
+        epochs = integer("epochs", epochs)
+        if optimizer == "lbfgs":
+            optimizer = LBFGS()
+        if isinstance(optimizer, FullBatch):
+            off = {"l1": l1, "dropout": dropout, "max_norm": max_norm, "clip_norm": clip_norm}
+            return minimize(
+                self,
+                X,
+                y,
+                epochs=epochs,
+                optimizer=optimizer,
+                l2=l2,
+                validation_data=validation_data,
+                sample_weight=sample_weight,
+                class_weight=class_weight,
+                callbacks=callbacks,
+                progress=progress,
+                unused=off | {"augment": augment},
+            )
         return train(
             self,
             X,
             y,
-            epochs=integer("epochs", epochs),
+            epochs=epochs,
             carry_over=False,
             batch_size=batch_size,
             optimizer=optimizer,
@@ -197,6 +223,7 @@ class MLP(Net):
             sample_weight=sample_weight,
             class_weight=class_weight,
             shuffle=shuffle,
+            augment=augment,
             callbacks=callbacks,
             progress=progress,
             threads=threads,
@@ -218,6 +245,7 @@ class MLP(Net):
         sample_weight: npt.ArrayLike | None = None,
         class_weight: Mapping[int, float] | str | None = None,
         shuffle: bool = True,
+        augment: Distortions | None = None,
         callbacks: Sequence[Any] = (),
         progress: bool | str = False,
         threads: int | None = None,
@@ -254,6 +282,7 @@ class MLP(Net):
             sample_weight=sample_weight,
             class_weight=class_weight,
             shuffle=shuffle,
+            augment=augment,
             callbacks=callbacks,
             progress=progress,
             threads=threads,

@@ -1,8 +1,8 @@
 """What `fastbp mnist` does: load the digits, compile, train, test, draw, and account for the time.
 
-The defaults of the command line were chosen by measurement on the 55,000 images that are trained
-on: five seeds reach 98.4 to 98.6 % of the test images. A single layer of 256 stays at 98.2 %, and
-hidden layers of 512 and 256 reach 98.6 % in twice the time.
+The defaults of the command line reach 98.3 to 98.6 % of the test images (seeds 0 to 4). Compared by
+validation accuracy (mean of seeds 0 to 2), one hidden layer of 256 does as well, 98.6 %; layers of
+512 and 256 reach 98.7 %, with 2.3 times the parameters.
 """
 
 from __future__ import annotations
@@ -206,18 +206,22 @@ def draw(
     path: Path, net: MLP, history: History, test: Split, predictions: Array, probabilities: Array
 ) -> None:
     """Write the picture of a trained net."""
+    from matplotlib import rc_context
+
     from fastbp.plotting import plot_training_report
 
     confusion = np.zeros((CLASSES, CLASSES), np.int64)
     np.add.at(confusion, (test.y, predictions), 1)
-    figure = plot_training_report(
-        history,
-        net.weights[0],
-        (SIDE, SIDE),
-        confusion,
-        test.X,
-        test.y,
-        predictions,
-        probabilities,
-    )
-    figure.savefig(path)
+    # Pixels as they are: smoothed ones are blurred, and double the file.
+    with rc_context({"image.interpolation": "nearest"}):
+        figure = plot_training_report(
+            history,
+            net.weights[0],
+            (SIDE, SIDE),
+            confusion,
+            test.X,
+            test.y,
+            predictions,
+            probabilities,
+        )
+        figure.savefig(path)

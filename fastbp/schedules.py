@@ -65,7 +65,7 @@ class Schedule(ABC):
         return None
 
 
-def set_checked(instance: object, **values: float | str) -> None:
+def set_checked(instance: object, **values: object) -> None:
     """Store checked values in a frozen dataclass, as its __post_init__ may."""
     for name, value in values.items():
         object.__setattr__(instance, name, value)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastbp.architecture import Architecture
+from fastbp.augment import checked_augment, Distortions
 from fastbp.callbacks import Callbacks
 from fastbp.optimizers import as_optimizer, Optimizer
 from fastbp.progress import checked_progress
@@ -26,6 +27,7 @@ class Settings:
     rule: Any  # kernels.updates.Rule
     dropout: Array  # (L + 1,), float64
     shuffle: bool
+    augment: Distortions | None
     callbacks: Callbacks
     progress: bool | str
     threads: int
@@ -44,6 +46,7 @@ class Settings:
         max_norm: object,
         clip_norm: object,
         shuffle: object,
+        augment: object,
         callbacks: object,
         progress: object,
         threads: object,
@@ -62,6 +65,7 @@ class Settings:
             ),
             dropout=dropout_rates(dropout, net),
             shuffle=boolean("shuffle", shuffle),
+            augment=checked_augment(augment, net),
             callbacks=Callbacks(callbacks),
             progress=checked_progress(progress),
             threads=checked_threads(threads, 6.0 * net.n_parameters * size),

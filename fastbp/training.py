@@ -16,6 +16,7 @@ from typing import Any, NoReturn, TYPE_CHECKING
 import numpy as np
 
 from fastbp.architecture import Architecture
+from fastbp.augment import Expansion
 from fastbp.data import dataset, refuse_not_finite
 from fastbp.errors import DivergenceError
 from fastbp.evaluation import counts_hits, evaluate
@@ -106,6 +107,11 @@ class Training:
         self.order = self.natural.copy()
         self.report = np.zeros(4)
         self.schedule = settings.optimizer.schedule
+        self.expansion: Expansion | None = None
+        if settings.augment is not None:
+            X, threads = data.X, settings.threads
+            self.expansion = Expansion(settings.augment, X, memory.seed, threads)
+            self.data = data._replace(X=read_only(self.expansion.out))
 
     def run(self, epochs: int) -> None:
         """Train until the epochs are over or a callback says so."""
@@ -134,6 +140,9 @@ class Training:
         steps_before = memory.steps
         self.report[:] = 0
         start = time.perf_counter()
+        if self.expansion is not None:
+            for _ in self.expansion.draw(memory.epochs):
+                pass
         if self.settings.shuffle and self.steps > 1:
             # From the natural order, so that an epoch depends on the random state alone.
             self.order[:] = self.natural
@@ -261,6 +270,9 @@ def train(
         data = dataset(architecture, X, y, sample_weight, class_weight)
         validation = validation_dataset(architecture, validation_data)
         chosen = Settings.checked(architecture, len(data.X), **settings)
+        # What is not finite may be moved out of an image, and be found some epochs later.
+        if chosen.augment is not None and checks.first_bad_row(data.X) >= 0:
+            refuse_not_finite(data.X)
         names = recorded(architecture, data, validation)
         if (monitor := chosen.optimizer.schedule.monitored) is not None:
             require_recorded(monitor, names)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastbp.augment import Distortions
 from fastbp.kernels import jit
 from fastbp.mlp import MLP
 from fastbp.validation import Array
@@ -23,6 +24,8 @@ TASKS: dict[str, Task] = {
     "value_and_grad": lambda net, X, y: net.value_and_grad(X, y),
     "input_gradient": lambda net, X, y: net.input_gradient(X, y),
     "layer_errors": lambda net, X, y: net.layer_errors(X, y),
+    "hessian": lambda net, X, y: net.hessian_vector_product(X, y, net.parameters),
+    "augment": lambda net, X, y: Distortions(shape=(1, 2), elastic=1).apply(X),
 }
 
 

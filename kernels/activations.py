@@ -1,8 +1,9 @@
-"""The activation functions sigma(z), each beside its derivative sigma'(z).
+"""The activation functions sigma(z), each beside its derivatives sigma'(z) and sigma''(z).
 
 All take and give vectors (simd.py). A derivative sees both z and a = sigma(z), and uses the one
-that costs less. Layers name their function by its number in ACTIVATIONS, and `activate_layer`
-and `derivative` switch on it: one compiled kernel serves every network.
+that costs less. Layers name their function by its number in ACTIVATIONS, and `activate_layer`,
+`derivative` and `second_derivative` switch on it: one compiled kernel serves every network. At 0,
+where sigma' of relu, leaky_relu, elu and selu jumps, sigma'' is that of the left side.
 
 Softmax is no function of one z: losses.py treats it, and it may stand in the last layer only.
 """
@@ -43,9 +44,21 @@ def sigmoid_prime(z, a):
 
 
 @inlined
+def sigmoid_second(z, a):
+    """sigma (1 - sigma) (1 - 2 sigma)."""
+    return a * (1 - a) * (1 - (a + a))
+
+
+@inlined
 def tanh_prime(z, a):
     """1 - sigma^2; sigma is tanh: book, chapter 3, equations 109 to 111."""
     return fma(-a, a, 1)
+
+
+@inlined
+def tanh_second(z, a):
+    """-2 sigma (1 - sigma^2)."""
+    return a * -2 * fma(-a, a, 1)
 
 
 @inlined
@@ -85,6 +98,12 @@ def elu_prime(z, a):
 
 
 @inlined
+def elu_second(z, a):
+    """0, or e^z below 0."""
+    return select(z > 0, broadcast_like(z, 0), a + 1)
+
+
+@inlined
 def selu(z):
     """SELU_SCALE times z, or times SELU_ALPHA (e^z - 1) below 0."""
     return select(z > 0, z, expm1(z) * SELU_ALPHA) * SELU_SCALE
@@ -94,6 +113,12 @@ def selu(z):
 def selu_prime(z, a):
     """SELU_SCALE times 1, or times SELU_ALPHA e^z below 0."""
     return select(z > 0, broadcast_like(z, SELU_SCALE), a + SELU_SCALE * SELU_ALPHA)
+
+
+@inlined
+def selu_second(z, a):
+    """0, or SELU_SCALE SELU_ALPHA e^z below 0."""
+    return select(z > 0, broadcast_like(z, 0), a + SELU_SCALE * SELU_ALPHA)
 
 
 @inlined
@@ -109,10 +134,21 @@ def gelu(z):
 
 
 @inlined
+def _normal_density(z):
+    """phi(z) = e^(-z^2 / 2) / sqrt(2 pi)."""
+    return exp(z * z * -0.5) * 0.3989422804014327
+
+
+@inlined
 def gelu_prime(z, a):
     """Phi(z) + z phi(z), phi = Phi'."""
-    density = exp(z * z * -0.5) * 0.3989422804014327  # 1 / sqrt(2 pi)
-    return fma(z, density, _normal_cdf(z))
+    return fma(z, _normal_density(z), _normal_cdf(z))
+
+
+@inlined
+def gelu_second(z, a):
+    """phi(z) (2 - z^2), since phi' = -z phi."""
+    return _normal_density(z) * fma(-z, z, 2)
 
 
 @inlined
@@ -129,6 +165,13 @@ def silu_prime(z, a):
 
 
 @inlined
+def silu_second(z, a):
+    """s (1 - s) (2 + z (1 - 2 s))."""
+    s = sigmoid(z)
+    return s * (1 - s) * fma(z, 1 - (s + s), 2)
+
+
+@inlined
 def softplus(z):
     """ln(1 + e^z) = max(0, z) + ln(1 + e^-|z|)."""
     return relu(z) + log1p(exp(-absolute(z)))
@@ -138,6 +181,12 @@ def softplus(z):
 def softplus_prime(z, a):
     """The sigmoid."""
     return sigmoid(z)
+
+
+@inlined
+def softplus_second(z, a):
+    """s (1 - s)."""
+    return sigmoid_prime(z, sigmoid(z))
 
 
 @inlined
@@ -212,3 +261,25 @@ def derivative(activation, z, a):
     if activation == EXPONENTIAL:
         return a
     return broadcast_like(z, 1)
+
+
+@kernel
+def second_derivative(activation, z, a):
+    """sigma''(z) of the numbered activation, given a = sigma(z); 0 where it is piecewise linear."""
+    if activation == SIGMOID:
+        return sigmoid_second(z, a)
+    if activation == TANH:
+        return tanh_second(z, a)
+    if activation == ELU:
+        return elu_second(z, a)
+    if activation == SELU:
+        return selu_second(z, a)
+    if activation == GELU:
+        return gelu_second(z, a)
+    if activation == SILU:
+        return silu_second(z, a)
+    if activation == SOFTPLUS:
+        return softplus_second(z, a)
+    if activation == EXPONENTIAL:
+        return a
+    return broadcast_like(z, 0)

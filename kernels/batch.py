@@ -8,7 +8,6 @@ from .jit import inlined, kernel
 from .losses import output_error
 from .net import layer_of
 from .simd import (
-    ALIGNMENT,
     broadcast,
     fma,
     lanes,
@@ -17,8 +16,8 @@ from .simd import (
     prefetch,
     store,
     sum_lanes,
-    VECTOR_BYTES,
 )
+from .target import ALIGNMENT, VECTOR_BYTES
 
 
 @inlined

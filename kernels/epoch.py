@@ -19,11 +19,12 @@ from .batch import finish_row, gather_row, gather_target, prefetch_row
 from .dropout import drop
 from .forward import forward_layer
 from .jit import inlined, kernel
-from .layout import BLOCK_NEURONS, BLOCK_SIZE
+from .layout import BLOCK_NEURONS, BLOCK_SIZE, TALL_BLOCK_NEURONS, TALL_FROM
 from .matmul import column_range, matmul, row_range, transpose
 from .net import a_matrix, delta_matrix, layer_of, open_data, open_net, weight_matrix
-from .simd import advance, flush_subnormals, lanes, pointer, restore_subnormals
-from .threads import share, wait_for_all
+from .simd import advance, lanes, pointer
+from .target import flush_subnormals, restore_subnormals
+from .threads import BAD_INPUT, share, wait_for_all
 from .updates import begin_step, limit_norm, norm, penalize, SGD, Slice, update, without_penalties
 
 # What `train` returns.
@@ -105,12 +106,12 @@ def propagate(net, examples, rows_pass, step, rows, report, team):
         finite &= gather_row(net, examples, source, r)
         gather_target(net, examples, source, r)
     if not finite:
-        team.barrier[INPUT_NOT_FINITE] = 1
+        team.barrier[BAD_INPUT] = 1
     start = (step + 1) * rows_pass.batch_size
     for r in range(start + first_row, min(start + last_row, rows_pass.order.size)):
         prefetch_row(examples, rows_pass.order[r])
     wait_for_all(team)
-    if team.barrier[INPUT_NOT_FINITE]:
+    if team.barrier[BAD_INPUT]:
         return INPUT_NOT_FINITE
 
     for l in range(1, net.depth + 1):
@@ -221,7 +222,8 @@ def descend_layer(net, trainee, rule, numbers, l, rows, first, last):
         W = row_range(weight_matrix(net, l), first, last)
         matmul(-numbers.rate, transpose(delta), a_below, numbers.decay, W, net.panel)
     else:
-        blocks = max(1, (last - first + BLOCK_NEURONS // 2) // BLOCK_NEURONS)
+        wanted = BLOCK_NEURONS if rows * n_below < TALL_FROM else TALL_BLOCK_NEURONS
+        blocks = max(1, (last - first + wanted // 2) // wanted)
         neurons = max(1, (last - first + blocks - 1) // blocks)
         columns = n_below if neurons * n_below <= BLOCK_SIZE else BLOCK_SIZE // neurons // 64 * 64
         for j in range(first, last, neurons):

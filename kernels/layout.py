@@ -19,13 +19,16 @@ from typing import NamedTuple
 import numpy as np
 
 from .matmul import PANEL_SIZE
-from .simd import ALIGNMENT
+from .target import ALIGNMENT
 
 BLOCK_ROWS = 128  # rows at a time in inference and full-batch gradients: arenas stay in cache
 # A block of the weight gradient: 32 KB of float32, so that the optimizer finds it in the
-# first-level cache, and about so many neurons that each load of a^(l-1) serves many tiles.
+# first-level cache. It has about so many neurons that each load of a^(l-1) serves many tiles, and
+# more where a^(l-1) is too large for the second-level cache and loads are dear.
 BLOCK_SIZE = 8192
 BLOCK_NEURONS = 48
+TALL_BLOCK_NEURONS = 128
+TALL_FROM = 1 << 18  # elements of a^(l-1)
 
 
 class Layer(NamedTuple):

@@ -70,6 +70,19 @@ def cost_derivative(loss, a, y):
 
 
 @inlined
+def cost_second_derivative(loss, a, y):
+    """d^2 C/da^2, per output, of the same losses; 0 at the kinks of absolute and huber."""
+    if loss == QUADRATIC:
+        return broadcast_like(a, 1)
+    if loss == ABSOLUTE:
+        return broadcast_like(a, 0)
+    if loss == HUBER:
+        return select(absolute(a - y) < 1, broadcast_like(a, 1), broadcast_like(a, 0))
+    a = maximum(a, broadcast_like(a, _TINY))
+    return y / a / a  # POISSON
+
+
+@inlined
 def softmax(arena, z_at, a_at, n):
     """a_j = e^z_j / sum_k e^z_k of a row (book, equation 78); returns max z, sum e^(z - max)."""
     width = lanes(arena)

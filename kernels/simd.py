@@ -1,231 +1,40 @@
-"""Vectors of the host's width as values of numba code, and what a register tile needs.
+"""Vectors of the host's width as values of numba code.
 
-`load(array, index)` gives a `Vector` of LANES numbers; `+ - * /`, comparisons, `fma`, `select`,
-`minimum`, `maximum`, `sqrt` work lane by lane, and a plain Python number on one side is taken in
-the vector's own precision. So formulas read like scalar ones, in float32 and float64 alike:
+`load(array, index)` gives a vector of LANES numbers; `+ - * /`, comparisons, `fma`, `select`,
+`sqrt` and others work lane by lane, and a plain Python number on one side is taken in the
+vector's own precision. So formulas read like scalar ones, in float32 and float64 alike:
 
     a = 1 / (1 + exp(-z))
 
-Memory is addressed as (array, index): the element `index` of a contiguous array of any shape.
-The masked forms touch the first `count` lanes only, as a row's end needs.
+Memory is addressed as (array, index): the element `index` of a contiguous array of any shape, or
+of what a pointer points to. The forms called `first` touch the first `count` lanes only, as the
+end of a row needs.
 """
 
 import operator
 
-import llvmlite.binding as llvm
 from llvmlite import ir
-from numba.core import cgutils, config, types
-from numba.core.typeconv import Conversion
+from numba.core import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, lower_cast, models, register_model
+from numba.extending import intrinsic, lower_builtin, lower_cast
 
-_AVX512_CPUS = ("avx512", "lake", "rapids", "znver4", "znver5", "x86-64-v4", "knl", "knm")
-_AVX2_CPUS = ("haswell", "broadwell", "skylake", "znver", "alderlake", "x86-64-v3", "core-avx2")
-_NOT_AVX512_CPUS = ("alderlake", "raptorlake", "meteorlake", "arrowlake", "lunarlake", "kabylake")
+from .emit import (
+    declare,
+    emit_address,
+    emit_broadcast,
+    emit_fma,
+    emit_halves_tree,
+    emit_load,
+    emit_mask,
+    emit_store,
+    emit_transpose,
+    lanes_of,
+    llvm_type,
+    suffix,
+    VectorType,
+)
 
-
-def _vector_bytes() -> int:
-    """Bytes in the widest vector of the processor that numba compiles for."""
-    features = config.CPU_FEATURES
-    if features is None:
-        present = llvm.get_host_cpu_features()
-    else:
-        present = {f[1:]: f.startswith("+") for f in features.split(",") if f}
-    if present.get("avx512f"):
-        return 64
-    if present.get("avx2"):
-        return 32
-    if features is None or config.CPU_NAME is None:
-        return 16
-    # Numba was given a processor's name and no features: LLVM knows them by that name.
-    name = config.CPU_NAME
-    if any(part in name for part in _AVX512_CPUS) and name not in _NOT_AVX512_CPUS:
-        return 64
-    if any(part in name for part in (*_AVX2_CPUS, *_NOT_AVX512_CPUS)):
-        return 32
-    return 16
-
-
-VECTOR_BYTES = _vector_bytes()
-ALIGNMENT = 64  # a cache line
-
-
-def lanes_of(dtype: types.Float) -> int:
-    """How many numbers of `dtype` one vector holds."""
-    return VECTOR_BYTES * 8 // dtype.bitwidth
-
-
-class VectorType(types.Type):
-    """Numba type of a vector: LANES numbers of `dtype`, or (`mask`) LANES truth values."""
-
-    def __init__(self, dtype: types.Float, mask: bool = False):
-        self.dtype = dtype
-        self.mask = mask
-        self.lanes = lanes_of(dtype)
-        super().__init__(name=f"{'Mask' if mask else 'Vector'}({dtype}x{self.lanes})")
-
-    def can_convert_from(self, typingctx, other):
-        """A plain number stands for a vector of it."""
-        return Conversion.safe if isinstance(other, types.Number) and not self.mask else None
-
-
-@register_model(VectorType)
-class _VectorModel(models.PrimitiveModel):
-    def __init__(self, dmm, fe_type):
-        super().__init__(dmm, fe_type, llvm_type(fe_type))
-
-
-def llvm_type(vector: VectorType) -> ir.VectorType:
-    """LLVM's type of a vector or of a mask."""
-    if vector.mask:
-        return ir.VectorType(ir.IntType(1), vector.lanes)
-    return ir.VectorType(scalar_type(vector.dtype), vector.lanes)
-
-
-def scalar_type(dtype: types.Float) -> ir.Type:
-    """LLVM's type of one lane."""
-    return ir.FloatType() if dtype == types.float32 else ir.DoubleType()
-
-
-# What the intrinsics here and in tiles.py are made of: functions that emit LLVM code.
-
-
-def emit_broadcast(builder, scalar, lanes):
-    """All lanes hold `scalar`."""
-    kind = ir.VectorType(scalar.type, lanes)
-    first = builder.insert_element(ir.Constant(kind, ir.Undefined), scalar, ir.IntType(32)(0))
-    return builder.shuffle_vector(
-        first, ir.Constant(kind, ir.Undefined), ir.VectorType(ir.IntType(32), lanes)(None)
-    )
-
-
-def emit_address(context, builder, array_type, array, index):
-    """Pointer to element `index` of a contiguous array, or of what a pointer points to."""
-    if isinstance(array_type, types.CPointer):
-        return builder.gep(array, [index])
-    data = context.make_array(array_type)(context, builder, array).data
-    return builder.gep(data, [index])
-
-
-def emit_mask(builder, count, lanes):
-    """Lane i is true where i < count."""
-    kind = ir.VectorType(ir.IntType(32), lanes)
-    lane_numbers = ir.Constant(kind, list(range(lanes)))
-    limit = emit_broadcast(builder, builder.trunc(count, ir.IntType(32)), lanes)
-    return builder.icmp_signed("<", lane_numbers, limit)
-
-
-def emit_loop_mask(builder, count, lanes):
-    """The same for 0 <= count <= lanes, as bits: LLVM would sink a comparison into the loop."""
-    word = ir.IntType(64)
-    bits = builder.sub(builder.shl(word(1), count), word(1))
-    return builder.bitcast(
-        builder.trunc(bits, ir.IntType(lanes)), ir.VectorType(ir.IntType(1), lanes)
-    )
-
-
-def _get(builder, kind, name):
-    return cgutils.get_or_insert_function(builder.module, kind, name)
-
-
-def _declare(builder, name, result, arguments):
-    return _get(builder, ir.FunctionType(result, arguments), name)
-
-
-def _suffix(vector) -> str:
-    return f"v{vector.count}{'f32' if vector.element == ir.FloatType() else 'f64'}"
-
-
-def emit_load(builder, pointer, vector, mask=None):
-    """Load a vector from an address of any alignment; lanes outside the mask are 0."""
-    size = 4 if vector.element == ir.FloatType() else 8
-    pointer = builder.bitcast(pointer, vector.as_pointer())
-    if mask is None:
-        return builder.load(pointer, align=size)
-    function = _declare(
-        builder,
-        f"llvm.masked.load.{_suffix(vector)}.p0",
-        vector,
-        [vector.as_pointer(), ir.IntType(32), mask.type, vector],
-    )
-    zeros = ir.Constant(vector, None)
-    return builder.call(function, [pointer, ir.IntType(32)(size), mask, zeros])
-
-
-def emit_store(builder, value, pointer, mask=None):
-    """Store a vector to an address of any alignment; lanes outside the mask are left alone."""
-    vector = value.type
-    size = 4 if vector.element == ir.FloatType() else 8
-    pointer = builder.bitcast(pointer, vector.as_pointer())
-    if mask is None:
-        builder.store(value, pointer, align=size)
-        return
-    function = _declare(
-        builder,
-        f"llvm.masked.store.{_suffix(vector)}.p0",
-        ir.VoidType(),
-        [vector, vector.as_pointer(), ir.IntType(32), mask.type],
-    )
-    builder.call(function, [value, pointer, ir.IntType(32)(size), mask])
-
-
-def emit_fma(builder, a, b, c):
-    """a * b + c, in one rounding where the processor has the instruction."""
-    function = _declare(
-        builder, f"llvm.fmuladd.{_suffix(a.type)}", a.type, [a.type, a.type, a.type]
-    )
-    return builder.call(function, [a, b, c])
-
-
-def emit_halves_tree(builder, vectors, combine):
-    """Reduce each of `vectors` to one lane: lane i of the result belongs to vectors[i].
-
-    Each level adds the two halves of every vector and packs two results into one. Whatever the
-    number of vectors, each is reduced in the same order, so its bits do not depend on the others.
-    """
-    lanes = vectors[0].type.count
-    group = lanes
-    while group > 1:
-        group //= 2
-        lower = [i for i in range(2 * lanes) if i // group % 2 == 0]
-        upper = [i for i in range(2 * lanes) if i // group % 2 == 1]
-        undefined = ir.Constant(vectors[0].type, ir.Undefined)
-        packed = []
-        for k in range(0, len(vectors), 2):
-            first, second = (*vectors[k : k + 2], undefined)[:2]
-            packed.append(
-                combine(
-                    builder.shuffle_vector(first, second, _lane_numbers(lower)),
-                    builder.shuffle_vector(first, second, _lane_numbers(upper)),
-                )
-            )
-        vectors = packed
-    return vectors[0]
-
-
-def emit_transpose(builder, block):
-    """Transpose a square of vectors: blocks of 1, 2, 4, ... lanes change places across rows."""
-    lanes = len(block)
-    size = 1
-    while size < lanes:
-        upper = _lane_numbers([i if i // size % 2 == 0 else i - size + lanes for i in range(lanes)])
-        lower = _lane_numbers([i + size if i // size % 2 == 0 else i + lanes for i in range(lanes)])
-        swapped = list(block)
-        for i in range(lanes):
-            if i // size % 2 == 0:
-                pair = block[i], block[i + size]
-                swapped[i] = builder.shuffle_vector(*pair, upper)
-                swapped[i + size] = builder.shuffle_vector(*pair, lower)
-        block = swapped
-        size *= 2
-    return block
-
-
-def _lane_numbers(numbers):
-    return ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), numbers)
-
-
-# What kernels call, memory first. `array` may be a pointer as well.
+# Memory; `array` may be a pointer as well.
 
 
 @intrinsic
@@ -315,9 +124,11 @@ def prefetch(typingctx, array, index):
         place = emit_address(context, builder, signature.args[0], *arguments)
         place = builder.bitcast(place, ir.IntType(8).as_pointer())
         word = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [place.type, word, word, word])
-        # read, to the second level and beyond, data
-        builder.call(_get(builder, kind, "llvm.prefetch.p0"), [place, word(0), word(2), word(1)])
+        function = declare(
+            builder, "llvm.prefetch.p0", ir.VoidType(), [place.type, word, word, word]
+        )
+        # to be read; to the second-level cache; data
+        builder.call(function, [place, word(0), word(2), word(1)])
         return context.get_dummy_value()
 
     return types.void(array, types.intp), emit
@@ -483,7 +294,7 @@ def _llvm_function(name):
 
     def emit(context, builder, signature, arguments):
         (value,) = arguments
-        function = _declare(builder, f"llvm.{name}.{_suffix(value.type)}", value.type, [value.type])
+        function = declare(builder, f"llvm.{name}.{suffix(value.type)}", value.type, [value.type])
         return builder.call(function, arguments)
 
     return emit
@@ -523,8 +334,8 @@ def copy_sign(typingctx, value, sign):
 
     def emit(context, builder, signature, arguments):
         vector = arguments[0].type
-        name = f"llvm.copysign.{_suffix(vector)}"
-        return builder.call(_declare(builder, name, vector, [vector, vector]), arguments)
+        name = f"llvm.copysign.{suffix(vector)}"
+        return builder.call(declare(builder, name, vector, [vector, vector]), arguments)
 
     return value(value, value), emit
 
@@ -536,7 +347,7 @@ def erf(typingctx, value):
     def emit(context, builder, signature, arguments):
         (value,) = arguments
         double = ir.DoubleType()
-        function = _declare(builder, "erf", double, [double])
+        function = declare(builder, "erf", double, [double])
         result = value
         for lane in map(ir.IntType(32), range(value.type.count)):
             x = builder.extract_element(value, lane)
@@ -593,51 +404,6 @@ def _bit_layout(vector):
 
 def _constant(vector, number):
     return ir.Constant(vector, [number] * vector.count)
-
-
-# The processor's mode.
-
-_X86 = llvm.get_process_triple().startswith(("x86_64", "i686", "i386"))
-_FLUSH = 0x8040  # MXCSR: results that would be subnormal, and operands that are, count as 0
-
-
-@intrinsic
-def flush_subnormals(typingctx):
-    """Make this thread take subnormal numbers for 0; return what `restore_subnormals` needs.
-
-    Optimizer state that decays towards 0 otherwise ends among them, and each operation on one
-    takes some 100 cycles: a step of [784, 100, 10] with Adam took 820 us instead of 80.
-    """
-    word = ir.IntType(32)
-
-    def emit(context, builder, signature, arguments):
-        if not _X86:
-            return word(0)
-        place = cgutils.alloca_once(builder, word)
-        address = builder.bitcast(place, ir.IntType(8).as_pointer())
-        kind = ir.FunctionType(ir.VoidType(), [address.type])
-        builder.call(_get(builder, kind, "llvm.x86.sse.stmxcsr"), [address])
-        before = builder.load(place)
-        builder.store(builder.or_(before, word(_FLUSH)), place)
-        builder.call(_get(builder, kind, "llvm.x86.sse.ldmxcsr"), [address])
-        return before
-
-    return types.int32(), emit
-
-
-@intrinsic
-def restore_subnormals(typingctx, before):
-    """Give this thread the mode back that it had before `flush_subnormals`."""
-
-    def emit(context, builder, signature, arguments):
-        if _X86:
-            place = cgutils.alloca_once_value(builder, arguments[0])
-            address = builder.bitcast(place, ir.IntType(8).as_pointer())
-            kind = ir.FunctionType(ir.VoidType(), [address.type])
-            builder.call(_get(builder, kind, "llvm.x86.sse.ldmxcsr"), [address])
-        return context.get_dummy_value()
-
-    return types.void(before), emit
 
 
 # From a vector to one number.

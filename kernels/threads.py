@@ -14,7 +14,8 @@ from numba.extending import intrinsic
 
 from .jit import kernel
 
-ARRIVED, GENERATION = 0, 8  # places in the barrier's array, a cache line apart
+# Places in the barrier's array, the two that threads spin on a cache line apart.
+ARRIVED, BAD_INPUT, GENERATION = 0, 1, 8
 SPINS = 2000  # some 10 us: longer than most phases differ, shorter than a time slice
 
 _YIELD = "SwitchToThread" if sys.platform == "win32" else "sched_yield"

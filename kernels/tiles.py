@@ -16,9 +16,21 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from . import simd
+from .emit import (
+    emit_broadcast,
+    emit_fma,
+    emit_halves_tree,
+    emit_load,
+    emit_loop_mask,
+    emit_mask,
+    emit_store,
+    lanes_of,
+    llvm_type,
+    VectorType,
+)
+from .target import VECTOR_BYTES
 
-_REGISTERS = 32 if simd.VECTOR_BYTES == 64 else 16
+_REGISTERS = 32 if VECTOR_BYTES == 64 else 16
 
 # Rows that a tile of so many vectors (outer) or columns (dot) may have.
 if _REGISTERS == 32:
@@ -86,20 +98,20 @@ def outer_tile(
     A (rows, depth) with any steps, B (depth, columns) and C (rows, columns) with columns side by
     side; pointers to their first elements, and steps in elements.
     """
-    vector = simd.llvm_type(simd.VectorType(a.dtype))
+    vector = llvm_type(VectorType(a.dtype))
     lanes = vector.count
 
     def emit(context, builder, signature, arguments):
         rows, columns, depth, a, a_row, a_column, b, b_row, alpha, beta, c, c_row = arguments
         vectors = builder.sdiv(builder.add(columns, _INT(lanes - 1)), _INT(lanes))
         full_lanes = builder.mul(builder.sub(vectors, _INT(1)), _INT(lanes))
-        tail = simd.emit_loop_mask(builder, builder.sub(columns, full_lanes), lanes)
+        tail = emit_loop_mask(builder, builder.sub(columns, full_lanes), lanes)
         every = ir.Constant(tail.type, [1] * lanes)
         # With beta = 0 nothing is read: C may hold anything.
         is_read = builder.fcmp_unordered("!=", beta, ir.Constant(beta.type, 0))
-        is_read = simd.emit_broadcast(builder, is_read, lanes)
-        alpha = simd.emit_broadcast(builder, alpha, lanes)
-        beta = simd.emit_broadcast(builder, beta, lanes)
+        is_read = emit_broadcast(builder, is_read, lanes)
+        alpha = emit_broadcast(builder, alpha, lanes)
+        beta = emit_broadcast(builder, beta, lanes)
 
         def emit_tile(n_rows, n_vectors):
             masks = [every] * (n_vectors - 1) + [tail]
@@ -108,7 +120,7 @@ def outer_tile(
             def multiply_add(k, sums):
                 b_k = builder.gep(b, [builder.mul(k, b_row)])
                 b_vectors = [
-                    simd.emit_load(
+                    emit_load(
                         builder,
                         builder.gep(b_k, [_INT(j * lanes)]),
                         vector,
@@ -119,12 +131,12 @@ def outer_tile(
                 a_k = builder.mul(k, a_column)
                 updated = []
                 for i in range(n_rows):
-                    a_ik = simd.emit_broadcast(
+                    a_ik = emit_broadcast(
                         builder, builder.load(builder.gep(a_rows[i], [a_k])), lanes
                     )
                     for j in range(n_vectors):
                         updated.append(
-                            simd.emit_fma(builder, a_ik, b_vectors[j], sums[i * n_vectors + j])
+                            emit_fma(builder, a_ik, b_vectors[j], sums[i * n_vectors + j])
                         )
                 return updated
 
@@ -136,9 +148,9 @@ def outer_tile(
                         c, [builder.add(builder.mul(c_row, _INT(i)), _INT(j * lanes))]
                     )
                     mask = builder.and_(masks[j], is_read)
-                    old = builder.fmul(simd.emit_load(builder, c_ij, vector, mask), beta)
-                    new = simd.emit_fma(builder, sums[i * n_vectors + j], alpha, old)
-                    simd.emit_store(builder, new, c_ij, tail if j == n_vectors - 1 else None)
+                    old = builder.fmul(emit_load(builder, c_ij, vector, mask), beta)
+                    new = emit_fma(builder, sums[i * n_vectors + j], alpha, old)
+                    emit_store(builder, new, c_ij, tail if j == n_vectors - 1 else None)
 
         shapes = [(i, j) for j, most in OUTER_ROWS.items() for i in range(1, most + 1)]
         _emit_shape_switch(builder, rows, vectors, shapes, emit_tile)
@@ -156,30 +168,28 @@ def dot_tile(typingctx, rows, columns, depth, a, a_row, b, b_row, c, c_row):
     A (rows, depth), B (columns, depth), C (rows, columns), all with columns side by side;
     pointers to their first elements, and steps in elements.
     """
-    vector = simd.llvm_type(simd.VectorType(a.dtype))
+    vector = llvm_type(VectorType(a.dtype))
     lanes = vector.count
 
     def emit(context, builder, signature, arguments):
         rows, columns, depth, a, a_row, b, b_row, c, c_row = arguments
         whole = builder.sdiv(depth, _INT(lanes))
         tail_start = builder.mul(whole, _INT(lanes))
-        tail = simd.emit_mask(builder, builder.sub(depth, tail_start), lanes)
-        written = simd.emit_mask(builder, columns, lanes)
+        tail = emit_mask(builder, builder.sub(depth, tail_start), lanes)
+        written = emit_mask(builder, columns, lanes)
 
         def emit_tile(n_rows, n_columns):
             a_rows = [builder.gep(a, [builder.mul(a_row, _INT(i))]) for i in range(n_rows)]
             b_rows = [builder.gep(b, [builder.mul(b_row, _INT(j))]) for j in range(n_columns)]
 
             def multiply_add_at(at, sums, mask):
-                a_vectors = [
-                    simd.emit_load(builder, builder.gep(p, [at]), vector, mask) for p in a_rows
-                ]
+                a_vectors = [emit_load(builder, builder.gep(p, [at]), vector, mask) for p in a_rows]
                 updated = list(sums)
                 for j in range(n_columns):
-                    b_j = simd.emit_load(builder, builder.gep(b_rows[j], [at]), vector, mask)
+                    b_j = emit_load(builder, builder.gep(b_rows[j], [at]), vector, mask)
                     for i in range(n_rows):
                         n = i * n_columns + j
-                        updated[n] = simd.emit_fma(builder, a_vectors[i], b_j, sums[n])
+                        updated[n] = emit_fma(builder, a_vectors[i], b_j, sums[n])
                 return updated
 
             def multiply_add(k, sums):
@@ -190,10 +200,8 @@ def dot_tile(typingctx, rows, columns, depth, a, a_row, b, b_row, c, c_row):
             sums = multiply_add_at(tail_start, sums, tail)
             for i in range(n_rows):
                 row = sums[i * n_columns : (i + 1) * n_columns]
-                total = simd.emit_halves_tree(builder, row, builder.fadd)
-                simd.emit_store(
-                    builder, total, builder.gep(c, [builder.mul(c_row, _INT(i))]), written
-                )
+                total = emit_halves_tree(builder, row, builder.fadd)
+                emit_store(builder, total, builder.gep(c, [builder.mul(c_row, _INT(i))]), written)
 
         shapes = [(i, j) for i, most in DOT_COLUMNS.items() for j in range(1, min(most, lanes) + 1)]
         _emit_shape_switch(builder, rows, columns, shapes, emit_tile)
@@ -206,7 +214,7 @@ def dot_tile(typingctx, rows, columns, depth, a, a_row, b, b_row, c, c_row):
 @intrinsic
 def dot_columns(typingctx, c, rows):
     """Return the most columns that a dot tile of so many rows may have."""
-    lanes = simd.lanes_of(c.dtype)
+    lanes = lanes_of(c.dtype)
 
     def emit(context, builder, signature, arguments):
         most = _INT(min(DOT_COLUMNS[DOT_ROWS], lanes))
@@ -221,7 +229,7 @@ def dot_columns(typingctx, c, rows):
 @intrinsic
 def outer_rows(typingctx, c, columns):
     """Return the most rows that an outer tile over so many columns may have."""
-    lanes = simd.lanes_of(c.dtype)
+    lanes = lanes_of(c.dtype)
 
     def emit(context, builder, signature, arguments):
         most = _INT(OUTER_ROWS[OUTER_VECTORS])

@@ -1,4 +1,9 @@
-"""One profile for all property tests: the same examples every time, no clock, nothing on disk."""
+"""One profile for all property tests: the same examples every time, no clock, nothing on disk.
+
+Comparisons with PyTorch are collected where it is installed; it is too large to ask for.
+"""
+
+from importlib.util import find_spec
 
 from hypothesis import HealthCheck, settings
 
@@ -10,3 +15,5 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],  # likewise
 )
 settings.load_profile("fastbp")
+
+collect_ignore = [] if find_spec("torch") else ["test_torch.py"]

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from api_problems import blobs, line
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
-from fastbp import EarlyStopping, MLP, SGD
+from fastbp import EarlyStopping, LayerErrors, MLP, SGD
+from fastbp.kernels.layout import parameter_slices
 
 X, Y = blobs()
 
@@ -159,3 +160,21 @@ def test_ctrl_c_restores_the_best_too():
         net.fit(X, Y, epochs=9, callbacks=[stopping, worsen])
     assert stopping.best_epoch == 2
     assert net.parameters.any()
+
+
+def test_layer_errors_are_lengths_of_bias_gradients():
+    errors = LayerErrors(X[:30], Y[:30])
+    seen = []
+
+    def gradient(net, logs):
+        seen.append(net.value_and_grad(X[:30], Y[:30])[1])
+
+    net = MLP([4, 6, 5, 3], seed=0)
+    for _ in range(2):  # the second training forgets the first
+        seen.clear()
+        net.fit(X, Y, epochs=3, callbacks=[errors, gradient])
+    assert len(errors.lengths) == 3
+    for lengths, vector in zip(errors.lengths, seen, strict=True):
+        places = [biases for _, biases in parameter_slices(net.sizes)]
+        expected = [np.linalg.norm(vector[place]) for place in places]
+        assert_allclose(lengths, expected, rtol=1e-4)

@@ -296,7 +296,7 @@ import naive
 import naive_optimizers
 import numpy as np
 from networks import make_rule, max_error, Network, random_vector
-from fastbp.kernels import simd
+from fastbp.kernels import target
 
 sizes, names = [13, 37, 5, 3], ("gelu", "softmax", "cross_entropy")
 rng = np.random.default_rng(0)
@@ -315,7 +315,7 @@ sgd = naive_optimizers.SGD(0.1, 0.9)
 for rows in (slice(0, 32), slice(32, 64), slice(64, 70)):
     w = sgd.step(w, naive.value_and_grad(*naive.unflatten(w, sizes), X[rows], y[rows], *names)[1])
 assert max_error(trained.parameters, w) < 1e-5
-print(simd.VECTOR_BYTES)
+print(target.VECTOR_BYTES)
 """
 
 

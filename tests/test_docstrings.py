@@ -10,10 +10,16 @@ import pytest
 
 import fastbp
 
-MODULES = sorted(path.stem for path in Path(fastbp.__file__).parent.glob("*.py"))
+PACKAGE = Path(fastbp.__file__).parent
+MODULES = sorted(
+    path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", ".")
+    for folder in (".", "nndl")
+    for path in (PACKAGE / folder).glob("*.py")
+    if not path.stem.startswith("__")
+)
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name != "__init__"])
+@pytest.mark.parametrize("module", MODULES)
 def test_examples_run(module):
     results = doctest.testmod(importlib.import_module(f"fastbp.{module}"))
     assert results.failed == 0

@@ -117,25 +117,3 @@ def test_scikit_learn_sgd(nesterov):
         )
         w = sgd.step(w, g)
     assert_allclose(w, train(eta, epochs=5), rtol=1e-12, atol=1e-14)
-
-
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad"])
-def test_torch_optimizers(name):
-    torch = pytest.importorskip("torch")
-    ours, theirs, options = {
-        "SGD": (optimizers.SGD(0.1, 0.9), torch.optim.SGD, {"lr": 0.1, "momentum": 0.9}),
-        "Adam": (optimizers.Adam(), torch.optim.Adam, {}),
-        "AdamW": (optimizers.AdamW(np.ones(4, dtype=bool)), torch.optim.AdamW, {}),
-        "RMSprop": (optimizers.RMSprop(), torch.optim.RMSprop, {}),
-        "Adagrad": (optimizers.Adagrad(), torch.optim.Adagrad, {}),
-    }[name]
-    rng = np.random.default_rng(6)
-    w = W
-    leaf = torch.tensor(W, requires_grad=True)
-    optimizer = theirs([leaf], **options)
-    for _ in range(20):
-        g = rng.normal(size=4) * [1, 10, 1e-3, 1e-7]
-        w = ours.step(w, g)
-        leaf.grad = torch.tensor(g)
-        optimizer.step()
-    assert_allclose(w, leaf.detach().numpy(), rtol=1e-13)

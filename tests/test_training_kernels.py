@@ -1,4 +1,4 @@
-"""The mini-batch loop: against the reference and torch, for any threads, within its arrays.
+"""The mini-batch loop: against the reference for any threads, within its arrays.
 
 Errors are measured over the largest parameter: 50 steps add their rounding errors to numbers of
 that size.
@@ -182,54 +182,6 @@ def test_fifty_steps_of_any_shape(sizes, rows, batch_size, loss, labels, threads
     assert max_error(trained.parameters, expected) < DOUBLE
     # A cost that is almost 0 is what is left of larger numbers.
     np.testing.assert_allclose(report, expected_report, rtol=DOUBLE, atol=1e-13 * rows)
-
-
-def torch_optimizer(torch, name, weights, biases, rate):
-    everything = [*weights, *biases]
-    return {
-        "sgd": lambda: torch.optim.SGD(everything, rate),
-        "momentum": lambda: torch.optim.SGD(everything, rate, momentum=0.9),
-        "nesterov": lambda: torch.optim.SGD(everything, rate, momentum=0.9, nesterov=True),
-        "adam": lambda: torch.optim.Adam(everything, rate),
-        "adamw": lambda: torch.optim.AdamW(
-            [{"params": weights}, {"params": biases, "weight_decay": 0.0}], rate, weight_decay=0.1
-        ),
-        "rmsprop": lambda: torch.optim.RMSprop(everything, rate),
-        "adagrad": lambda: torch.optim.Adagrad(everything, rate),
-    }[name]()
-
-
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_fifty_steps_of_torch(optimizer):
-    """A shallow net and a constant rate.
-
-    So gradients stay away from 0, where a division by sqrt(v) would amplify their rounding; and
-    PyTorch's momentum, which keeps v without eta, is ours.
-    """
-    torch = pytest.importorskip("torch")
-    sizes, batch_size = [13, 17, 3], 7
-    vector, X, y, _ = make_data(sizes, 33)
-    rate = RATES.get(optimizer, 0.003)
-    network = Network(sizes, "tanh", "linear", "quadratic", vector, np.float64, rows=batch_size)
-    rule, rates = OPTIMIZERS[optimizer][0], np.full(STEPS, rate)
-    trained, _ = train_by_kernel(network, network.data(X, y), rule, rates, batch_size)
-
-    weights, biases = (
-        [torch.tensor(v.copy(), requires_grad=True) for v in part]
-        for part in naive.unflatten(vector, sizes)
-    )
-    theirs = torch_optimizer(torch, optimizer, weights, biases, rate)
-    for _, steps, order in orders(len(X), batch_size):
-        for step in range(steps):
-            rows = order[step * batch_size : (step + 1) * batch_size]
-            a = torch.tanh(torch.tensor(X[rows]) @ weights[0].T + biases[0])
-            a = a @ weights[1].T + biases[1]
-            cost = 0.5 * ((a - torch.tensor(y[rows])) ** 2).sum() / len(rows)
-            theirs.zero_grad()
-            cost.backward()
-            theirs.step()
-    numpy = [[v.detach().numpy() for v in part] for part in (weights, biases)]
-    assert max_error(trained.parameters, naive.flatten(*numpy)) < DOUBLE
 
 
 def test_float32_trains_as_float64_does():

@@ -1,0 +1,157 @@
+"""The book's mini-batch loop in the kernels: parameters in, epochs, parameters out.
+
+The book keeps a list of weight matrices (n_l, n_(l-1)) and a list of bias columns (n_l, 1); kernels
+want one flat vector W^1, b^1, W^2, ... `Engine` copies the lists into it, trains, and gives new
+lists back, as the book's own update makes new arrays too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from fastbp.architecture import Architecture
+from fastbp.data import refuse_not_finite
+from fastbp.errors import DivergenceError
+from fastbp.history import History
+from fastbp.kernels import epoch, forward, layout
+from fastbp.nndl.examples import Examples
+from fastbp.optimizers import SGD
+from fastbp.training import FLOPS_PER_CALL
+from fastbp.validation import Array, message, read_only
+from fastbp.workspace import Workspace
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """A net of sigmoid neurons in float64.
+
+    Parameters
+    ----------
+    weights : sequence of array, (n_l, n_(l-1)) each
+    biases : sequence of array, (n_l, 1) each
+    loss : {"quadratic", "cross_entropy"}
+    rows : int
+        Examples in a mini-batch.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not make a net.
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[Array],
+        biases: Sequence[Array],
+        loss: str = "quadratic",
+        rows: int = layout.BLOCK_ROWS,
+    ) -> None:
+        sizes = checked_sizes(weights, biases)
+        names = ("sigmoid",) * (len(sizes) - 2)
+        self.net = Architecture(sizes, names, "sigmoid", loss, np.dtype(np.float64))
+        self.workspace = Workspace(self.net, rows)
+        self.parameters: Array = layout.aligned_zeros(self.net.n_parameters, np.float64)
+        self.load(weights, biases)
+
+    def load(self, weights: Sequence[Array], biases: Sequence[Array]) -> None:
+        """Copy the book's lists into the flat vector."""
+        places = layout.parameter_slices(self.net.sizes)
+        for (w_place, b_place), w, b in zip(places, weights, biases, strict=True):
+            self.parameters[w_place] = np.ravel(w)
+            self.parameters[b_place] = np.ravel(b)
+
+    def weights(self) -> list[Array]:
+        """Return new arrays W^1..W^L, (n_l, n_(l-1)) each."""
+        places, shapes = layout.parameter_slices(self.net.sizes), pairwise(self.net.sizes)
+        return [
+            self.parameters[w].reshape(n, n_below).copy()
+            for (w, _), (n_below, n) in zip(places, shapes, strict=True)
+        ]
+
+    def biases(self) -> list[Array]:
+        """Return new arrays b^1..b^L, columns (n_l, 1)."""
+        places = layout.parameter_slices(self.net.sizes)
+        return [self.parameters[b].reshape(-1, 1).copy() for _, b in places]
+
+    def train_epoch(self, data: Examples, order: list[int], eta: float, decay: float) -> None:
+        """Make one pass over the examples, in this order.
+
+        w <- w - eta (nabla_w + decay w), b <- b - eta nabla_b, nabla the mean over a mini-batch,
+        which is the book's w <- (1 - eta lambda/n) w - (eta/m) sum nabla_w with decay = lambda/n
+        (chapter 3, equation 93).
+
+        Raises
+        ------
+        ValueError
+            If an x holds NaN or infinity, or does not fit the net.
+        DivergenceError
+            If the cost stops being finite.
+        """
+        X, targets = self.checked_inputs(data), data.targets
+        if targets.shape[1] != self.net.n_outputs:
+            expected = f"columns of shape ({self.net.n_outputs}, 1)"
+            raise ValueError(message("y of the examples", f"shape {targets.shape[1:]}", expected))
+        no_labels, no_weights = np.empty(0, np.int64), np.empty(0)
+        rows = layout.Data(X, read_only(no_labels), targets, read_only(no_weights))
+        size = self.workspace.plan.rows
+        steps = -(-len(order) // size)
+        rows_pass = epoch.Pass(
+            order=read_only(np.array(order, np.int64)),
+            batch_size=size,
+            rates=read_only(np.full(steps, eta, np.float64)),
+            dropout=read_only(np.zeros(len(self.net.sizes))),
+            steps_before=0,
+            seed=0,
+        )
+        no_state, no_gradient = np.empty((1, 0)), np.empty(0)
+        model = epoch.Model(self.parameters, no_state, no_gradient, self.workspace.arena)
+        team = epoch.Team(np.zeros(16, np.int64), 0, 1)
+        rule, report = SGD().rule(0.0, decay, 0.0, 0.0), np.zeros(4)
+        # In short calls, so that Ctrl-C is heard.
+        at_once = max(1, int(FLOPS_PER_CALL // (6 * self.net.n_parameters * size)))
+        for first in range(0, steps, at_once):
+            last = min(first + at_once, steps)
+            status = epoch.train(
+                self.workspace.plan, model, rows, rows_pass, rule, first, last, report, team
+            )
+            if status == epoch.INPUT_NOT_FINITE:
+                refuse_not_finite(X, "x of the examples")
+            if status == epoch.COST_NOT_FINITE:
+                step = int(report[epoch.FAILED_STEP]) + 1
+                raise DivergenceError("the cost", 1, step, float(eta), History())
+
+    def outputs(self, data: Examples) -> Array:
+        """Return a^L of all examples, (n, n_L)."""
+        X = self.checked_inputs(data)
+        out = np.empty((len(X), self.net.n_outputs))
+        if self.workspace.run(forward.forward, read_only(self.parameters), X, out) >= 0:
+            refuse_not_finite(X, "x of the examples")
+        return out
+
+    def checked_inputs(self, data: Examples) -> Array:
+        """Return all x as rows, (n, n_0), or raise."""
+        X = data.inputs
+        if X.shape[1] != self.net.n_inputs:
+            expected = f"columns of shape ({self.net.n_inputs}, 1)"
+            raise ValueError(message("x of the examples", f"shape ({X.shape[1]}, 1)", expected))
+        return X
+
+
+def checked_sizes(weights: Sequence[Array], biases: Sequence[Array]) -> tuple[int, ...]:
+    """Return n_0..n_L of the book's two lists, or raise."""
+    if len(weights) != len(biases) or not len(weights):
+        got = f"{len(weights)} matrices and {len(biases)} bias columns"
+        raise ValueError(message("weights", got, "one of each per layer"))
+    sizes = [np.shape(weights[0])[-1]]
+    for i, (w, b) in enumerate(zip(weights, biases, strict=True)):
+        shape = np.shape(w)
+        if len(shape) != 2 or shape[1] != sizes[-1]:
+            raise ValueError(message(f"weights[{i}]", f"shape {shape}", f"(n, {sizes[-1]})"))
+        sizes.append(shape[0])
+        if np.shape(b) != (shape[0], 1):
+            raise ValueError(message(f"biases[{i}]", f"shape {np.shape(b)}", f"({shape[0]}, 1)"))
+    return tuple(int(size) for size in sizes)

@@ -1,0 +1,76 @@
+"""The book's lists of (x, y), x and y columns, as the rows that kernels read."""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from fastbp.validation import Array, message, read_only
+
+__all__ = ["Examples"]
+
+
+class Examples(Sequence[Any]):
+    """A list of pairs (x, y) that also remembers itself as two arrays.
+
+    Parameters
+    ----------
+    pairs : iterable of (x, y)
+        x is a column (n_0, 1). In training data y is a column (n_L, 1) too; in validation and test
+        data it is the index of the right output.
+    """
+
+    def __init__(self, pairs: Iterable[Any]) -> None:
+        self.pairs = list(pairs)
+
+    @classmethod
+    def of(cls, data: Iterable[Any]) -> "Examples":
+        """Return data itself if it is converted already."""
+        return data if isinstance(data, cls) else cls(data)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, i: Any) -> Any:
+        return self.pairs[i]
+
+    @cached_property
+    def inputs(self) -> Array:
+        """All x as rows: float64, (n, n_0), read-only."""
+        return rows("x", [x for x, _ in self.pairs])
+
+    @cached_property
+    def targets(self) -> Array:
+        """All y, which are columns, as rows: float64, (n, n_L), read-only."""
+        return rows("y", [y for _, y in self.pairs])
+
+    @cached_property
+    def labels(self) -> Array:
+        """All y, which are indices: (n,)."""
+        return np.array([y for _, y in self.pairs])
+
+    def one_hot(self, n_outputs: int) -> Array:
+        """All y, which are indices, as rows with a single 1: float64, (n, n_L)."""
+        return np.eye(n_outputs)[self.labels]
+
+
+def rows(name: str, columns: list[Any]) -> Array:
+    """Return columns of one shape (m, 1) as the rows of a read-only float64 matrix.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or their shapes differ.
+    """
+    shapes = {np.shape(column) for column in columns}
+    if len(shapes) != 1:
+        got = f"shapes {', '.join(map(str, sorted(shapes)))}" if shapes else "no examples"
+        raise ValueError(message(f"{name} of the examples", got, "columns of one shape (m, 1)"))
+    shape = shapes.pop()
+    if len(shape) != 2 or shape[1] != 1:
+        got, advice = f"shape {shape}", "a column is np.reshape(x, (-1, 1))"
+        raise ValueError(message(f"{name} of the examples", got, "columns of shape (m, 1)", advice))
+    # One pass over memory: the columns end to end are the rows of the matrix.
+    matrix: Array = np.concatenate(columns, dtype=np.float64, casting="same_kind")
+    return read_only(matrix.reshape(len(columns), shape[0]))

@@ -1,0 +1,182 @@
+"""Vectors as a numba type, and the LLVM code that operations on them are made of.
+
+`VectorType` is what simd.py gives to kernels. The functions here emit code: each takes llvmlite's
+builder and LLVM values, and returns one. simd.py wraps them for use in kernels, tiles.py builds
+register tiles from them.
+"""
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.typeconv import Conversion
+from numba.extending import models, register_model
+
+from .target import VECTOR_BYTES
+
+
+def lanes_of(dtype: types.Float) -> int:
+    """How many numbers of `dtype` one vector holds."""
+    return VECTOR_BYTES * 8 // dtype.bitwidth
+
+
+class VectorType(types.Type):
+    """Numba type of a vector: LANES numbers of `dtype`, or (`mask`) LANES truth values."""
+
+    def __init__(self, dtype: types.Float, mask: bool = False):
+        self.dtype = dtype
+        self.mask = mask
+        self.lanes = lanes_of(dtype)
+        super().__init__(name=f"{'Mask' if mask else 'Vector'}({dtype}x{self.lanes})")
+
+    def can_convert_from(self, typingctx, other):
+        """A plain number stands for a vector of it."""
+        return Conversion.safe if isinstance(other, types.Number) and not self.mask else None
+
+
+@register_model(VectorType)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, llvm_type(fe_type))
+
+
+def llvm_type(vector: VectorType) -> ir.VectorType:
+    """LLVM's type of a vector or of a mask."""
+    if vector.mask:
+        return ir.VectorType(ir.IntType(1), vector.lanes)
+    return ir.VectorType(scalar_type(vector.dtype), vector.lanes)
+
+
+def scalar_type(dtype: types.Float) -> ir.Type:
+    """LLVM's type of one lane."""
+    return ir.FloatType() if dtype == types.float32 else ir.DoubleType()
+
+
+def emit_broadcast(builder, scalar, lanes):
+    """All lanes hold `scalar`."""
+    kind = ir.VectorType(scalar.type, lanes)
+    first = builder.insert_element(ir.Constant(kind, ir.Undefined), scalar, ir.IntType(32)(0))
+    return builder.shuffle_vector(
+        first, ir.Constant(kind, ir.Undefined), ir.VectorType(ir.IntType(32), lanes)(None)
+    )
+
+
+def emit_address(context, builder, array_type, array, index):
+    """Pointer to element `index` of a contiguous array, or of what a pointer points to."""
+    if isinstance(array_type, types.CPointer):
+        return builder.gep(array, [index])
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [index])
+
+
+def emit_mask(builder, count, lanes):
+    """Lane i is true where i < count."""
+    kind = ir.VectorType(ir.IntType(32), lanes)
+    lane_numbers = ir.Constant(kind, list(range(lanes)))
+    limit = emit_broadcast(builder, builder.trunc(count, ir.IntType(32)), lanes)
+    return builder.icmp_signed("<", lane_numbers, limit)
+
+
+def emit_loop_mask(builder, count, lanes):
+    """The same for 0 <= count <= lanes, as bits: LLVM would sink a comparison into the loop."""
+    word = ir.IntType(64)
+    bits = builder.sub(builder.shl(word(1), count), word(1))
+    return builder.bitcast(
+        builder.trunc(bits, ir.IntType(lanes)), ir.VectorType(ir.IntType(1), lanes)
+    )
+
+
+def declare(builder, name, result, arguments):
+    """A function that LLVM or the C library knows by name."""
+    kind = ir.FunctionType(result, arguments)
+    return cgutils.get_or_insert_function(builder.module, kind, name)
+
+
+def suffix(vector) -> str:
+    """How LLVM ends the name of an intrinsic for vectors like this one."""
+    return f"v{vector.count}{'f32' if vector.element == ir.FloatType() else 'f64'}"
+
+
+def emit_load(builder, pointer, vector, mask=None):
+    """Load a vector from an address of any alignment; lanes outside the mask are 0."""
+    size = 4 if vector.element == ir.FloatType() else 8
+    pointer = builder.bitcast(pointer, vector.as_pointer())
+    if mask is None:
+        return builder.load(pointer, align=size)
+    function = declare(
+        builder,
+        f"llvm.masked.load.{suffix(vector)}.p0",
+        vector,
+        [vector.as_pointer(), ir.IntType(32), mask.type, vector],
+    )
+    zeros = ir.Constant(vector, None)
+    return builder.call(function, [pointer, ir.IntType(32)(size), mask, zeros])
+
+
+def emit_store(builder, value, pointer, mask=None):
+    """Store a vector to an address of any alignment; lanes outside the mask are left alone."""
+    vector = value.type
+    size = 4 if vector.element == ir.FloatType() else 8
+    pointer = builder.bitcast(pointer, vector.as_pointer())
+    if mask is None:
+        builder.store(value, pointer, align=size)
+        return
+    function = declare(
+        builder,
+        f"llvm.masked.store.{suffix(vector)}.p0",
+        ir.VoidType(),
+        [vector, vector.as_pointer(), ir.IntType(32), mask.type],
+    )
+    builder.call(function, [value, pointer, ir.IntType(32)(size), mask])
+
+
+def emit_fma(builder, a, b, c):
+    """a * b + c, in one rounding where the processor has the instruction."""
+    function = declare(builder, f"llvm.fmuladd.{suffix(a.type)}", a.type, [a.type, a.type, a.type])
+    return builder.call(function, [a, b, c])
+
+
+def emit_halves_tree(builder, vectors, combine):
+    """Reduce each of `vectors` to one lane: lane i of the result belongs to vectors[i].
+
+    Each level adds the two halves of every vector and packs two results into one. Whatever the
+    number of vectors, each is reduced in the same order, so its bits do not depend on the others.
+    """
+    lanes = vectors[0].type.count
+    group = lanes
+    while group > 1:
+        group //= 2
+        lower = [i for i in range(2 * lanes) if i // group % 2 == 0]
+        upper = [i for i in range(2 * lanes) if i // group % 2 == 1]
+        undefined = ir.Constant(vectors[0].type, ir.Undefined)
+        packed = []
+        for k in range(0, len(vectors), 2):
+            first, second = (*vectors[k : k + 2], undefined)[:2]
+            packed.append(
+                combine(
+                    builder.shuffle_vector(first, second, _lane_numbers(lower)),
+                    builder.shuffle_vector(first, second, _lane_numbers(upper)),
+                )
+            )
+        vectors = packed
+    return vectors[0]
+
+
+def emit_transpose(builder, block):
+    """Transpose a square of vectors: blocks of 1, 2, 4, ... lanes change places across rows."""
+    lanes = len(block)
+    size = 1
+    while size < lanes:
+        upper = _lane_numbers([i if i // size % 2 == 0 else i - size + lanes for i in range(lanes)])
+        lower = _lane_numbers([i + size if i // size % 2 == 0 else i + lanes for i in range(lanes)])
+        swapped = list(block)
+        for i in range(lanes):
+            if i // size % 2 == 0:
+                pair = block[i], block[i + size]
+                swapped[i] = builder.shuffle_vector(*pair, upper)
+                swapped[i + size] = builder.shuffle_vector(*pair, lower)
+        block = swapped
+        size *= 2
+    return block
+
+
+def _lane_numbers(numbers):
+    return ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), numbers)
