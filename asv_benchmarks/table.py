@@ -141,18 +141,13 @@ def speed_table(results: Results) -> str:
     rows = list(table_rows(results))
     if not rows:
         raise SystemExit("table.py: these results have no benchmark of fastbp beside another")
-    commit = results.raw["commit_hash"][:8]
-    return "\n".join(
-        [
-            "| | work | fastbp | best other | ratio |",
-            "|---|---|---|---|---|",
-            *rows,
-            "",
-            f"One thread each; the lower quartile of the samples. {results.machine()}; {versions()}; "
-            f"commit {commit}, {results.measured_on()}. In `asv_benchmarks/`: `{COMMAND}`, then "
-            "`python table.py`.",
-        ]
+    how = (
+        f"One thread each; the lower quartile of the samples. {results.machine()}; {versions()}; "
+        f"commit {results.raw['commit_hash'][:8]}, {results.measured_on()}. In `asv_benchmarks/`: "
+        f"`{COMMAND}`, then `python table.py`."
     )
+    head = ["| | work | fastbp | best other | ratio |", "|---|---|---|---|---|"]
+    return "\n".join([*head, *rows, "", how])
 
 
 def replaced(readme: str, table: str) -> str:
