@@ -62,8 +62,8 @@ class FirstEpoch:
     param_names = ("peer",)
     number = 1
     warmup_time = 0
-    rounds = 2
-    repeat = (1, 4, 10.0)
+    rounds = 4
+    repeat = (2, 4, 10.0)
     timeout = 300
 
     def setup(self, peer):
