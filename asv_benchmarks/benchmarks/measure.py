@@ -1,0 +1,113 @@
+"""The clock, with the processor's peak beside it.
+
+A machine's speed changes while one measures: its clock drifts, a neighbour takes the cache. So a
+kernel and a loop of nothing but multiply-adds take turns, a fraction of a millisecond each, and the
+best of both are compared. What slows both cancels out; what interrupts one is not the best. The
+clock is the thread's own, which stands still while other programs have the core.
+"""
+
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from fastbp.kernels.jit import kernel
+from fastbp.kernels.layout import aligned_zeros
+from fastbp.kernels.simd import fma, lanes, load, store
+
+CHAINS = 10  # multiply-adds under way at once: two a cycle, each of at most five cycles
+SAMPLE_SECONDS = 2e-4
+PEAK_TURNS = 50_000  # some 200 us
+PEAKS_A_CALL = 3  # a peak's sample is short where the call's is long, so it is taken more often
+LEAST_CALLS = 9
+
+
+@kernel
+def multiply_add(x, turns):
+    """turns times CHAINS multiply-adds of vectors, x[i] = 0.5 x[i] + 1, each chain on its own."""
+    w = lanes(x)
+    a, b, c, d, e = load(x, 0), load(x, w), load(x, 2 * w), load(x, 3 * w), load(x, 4 * w)
+    f, g, h = load(x, 5 * w), load(x, 6 * w), load(x, 7 * w)
+    i, j = load(x, 8 * w), load(x, 9 * w)
+    for _ in range(turns):
+        a, b, c, d, e = (
+            fma(a, 0.5, 1),
+            fma(b, 0.5, 1),
+            fma(c, 0.5, 1),
+            fma(d, 0.5, 1),
+            fma(e, 0.5, 1),
+        )
+        f, g, h, i, j = (
+            fma(f, 0.5, 1),
+            fma(g, 0.5, 1),
+            fma(h, 0.5, 1),
+            fma(i, 0.5, 1),
+            fma(j, 0.5, 1),
+        )
+    store(x, 0, a + b + c + d + e + f + g + h + i + j)
+    return w
+
+
+@cache
+def peak_loop(dtype: str) -> tuple[Callable[[], object], int]:
+    """Return a loop of multiply-adds, compiled, and how many operations it does."""
+    x = aligned_zeros(16 * CHAINS, np.dtype(dtype))
+    width = multiply_add(x, 1)
+    return lambda: multiply_add(x, PEAK_TURNS), 2 * CHAINS * PEAK_TURNS * width
+
+
+class Rates(NamedTuple):
+    """What a number of operations took, and what the processor could do at the same time."""
+
+    seconds: float
+    gflops: float
+    peak_gflops: float
+
+    @property
+    def fraction_of_peak(self) -> float:
+        """1 cannot be beaten."""
+        return self.gflops / self.peak_gflops
+
+    @property
+    def times_the_limit(self) -> float:
+        """Return the inverse, where less is better, as asv takes all numbers."""
+        return self.peak_gflops / self.gflops
+
+
+class Measured(NamedTuple):
+    """What `paired` found."""
+
+    seconds: float  # of one call
+    peak_gflops: float  # at the same time
+
+    def rates(self, flops: float) -> Rates:
+        """Say what it means, given the operations of a call."""
+        return Rates(self.seconds, flops / self.seconds / 1e9, self.peak_gflops)
+
+
+def seconds_of(call: Callable[[], object]) -> float:
+    """Time one call, which must do its work in this thread."""
+    start = time.thread_time()
+    call()
+    return time.thread_time() - start
+
+
+def paired(
+    repeat: Callable[[int], object], dtype: str = "float32", seconds: float = 0.3
+) -> Measured:
+    """Time repeat(count), which does a thing so often, and the peak by turns; the best of each.
+
+    The first call, which may compile, does not count.
+    """
+    repeat(1)
+    once = min(seconds_of(lambda: repeat(1)) for _ in range(3))
+    count = max(1, round(SAMPLE_SECONDS / once))
+    peak, peak_flops = peak_loop(dtype)
+    calls, peaks = [], []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(calls) < LEAST_CALLS:
+        peaks += [seconds_of(peak) for _ in range(PEAKS_A_CALL)]
+        calls.append(seconds_of(lambda: repeat(count)))
+    return Measured(min(calls) / count, peak_flops / min(peaks) / 1e9)

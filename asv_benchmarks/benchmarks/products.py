@@ -1,0 +1,57 @@
+"""The three matrix products of backpropagation, alone, as a fraction of what the processor can do.
+
+setup_cache measures all of them at once, so that each number is drawn from the same run as its
+peak, and imports fastbp, which so is imported once instead of for every number.
+"""
+
+SHAPES = {
+    "1 row, 784 to 30": (784, 30, 1, "float32"),
+    "10 rows, 784 to 30": (784, 30, 10, "float32"),
+    "10 rows, 30 to 10": (30, 10, 10, "float32"),
+    "32 rows, 784 to 100": (784, 100, 32, "float32"),
+    "32 rows, 32 to 32": (32, 32, 32, "float32"),
+    "128 rows, 512 to 512": (512, 512, 128, "float32"),
+    "128 rows, 512 to 512, float64": (512, 512, 128, "float64"),
+    "512 rows, 2048 to 2048": (2048, 2048, 512, "float32"),
+}
+
+
+class Products:
+    """Rates with what goes with a product at write-out: bias and relu, or its derivative."""
+
+    params = (("forward", "delta back", "weight gradient"), tuple(SHAPES))
+    param_names = ("product", "shape")
+    timeout = 600
+
+    def setup_cache(self):
+        """Measure every product of every shape."""
+        from .kernel_loops import Part
+        from .measure import paired
+
+        measured = {}
+        for shape, (n_below, n, rows, dtype) in SHAPES.items():
+            part = Part(n_below, n, rows, "relu", dtype)
+            for product in self.params[0]:
+                both = paired(lambda count, p=part, name=product: p.product(name, count), dtype)
+                measured[product, shape] = both.rates(part.flops)
+        return measured
+
+    def track_gflops(self, measured, product, shape):
+        return measured[product, shape].gflops
+
+    track_gflops.unit = "GFLOP/s"
+
+    def track_peak_gflops(self, measured, product, shape):
+        return measured[product, shape].peak_gflops
+
+    track_peak_gflops.unit = "GFLOP/s"
+
+    def track_fraction_of_peak(self, measured, product, shape):
+        return measured[product, shape].fraction_of_peak
+
+    track_fraction_of_peak.unit = "of the FMA peak"
+
+    def track_times_the_limit(self, measured, product, shape):
+        return measured[product, shape].times_the_limit
+
+    track_times_the_limit.unit = "times the time at the FMA peak"

@@ -1,0 +1,109 @@
+"""Fraction of the FMA peak over widths and batches, to see that no shape falls off a cliff.
+
+    python asv_benchmarks/sweep.py --csv sweep.csv --png sweep.png
+
+Measures the three products of a layer [width, width], and a whole training step of the net
+[width, width, 10] (relu, softmax, Adam). Widths are swept for a few batches, batches for a few
+widths, in odd steps, which meet every remainder that tiles and vectors can leave. The peak is
+measured between the calls (benchmarks/measure.py). Needs matplotlib (the extra `plot`) for --png.
+"""
+
+import argparse
+import csv
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.cells import Cell, MODERN
+from benchmarks.kernel_loops import Part, PRODUCTS, Steps
+from benchmarks.measure import paired
+
+WORKS = (*PRODUCTS, "step")
+WIDTHS, BATCHES = (1, 1030), (1, 513)
+BATCHES_OF_WIDTHS = (1, 10, 32, 128, 513)
+WIDTHS_OF_BATCHES = (30, 100, 512, 1030)
+
+
+class Point(NamedTuple):
+    """A row of the CSV."""
+
+    work: str
+    width: int
+    batch: int
+    gflops: float
+    peak_gflops: float
+    fraction_of_peak: float
+
+
+def points(width: int, batch: int, seconds: float) -> Iterator[Point]:
+    """Measure the works at one width and batch."""
+    part = Part(width, width, batch, "relu", "float32")
+    step = Steps(Cell((width, width, 10), *MODERN, batch, batch))
+    for work in WORKS:
+        if work == "step":
+            rates = paired(step.run, seconds=seconds).rates(step.flops)
+        else:
+            both = paired(lambda count, name=work: part.product(name, count), seconds=seconds)
+            rates = both.rates(part.flops)
+        yield Point(work, width, batch, rates.gflops, rates.peak_gflops, rates.fraction_of_peak)
+
+
+def shapes(step: int) -> list[tuple[int, int]]:
+    """Return every (width, batch) once; the last of each range is among them."""
+    widths = {*range(WIDTHS[0], WIDTHS[1], step), WIDTHS[1]}
+    batches = {*range(BATCHES[0], BATCHES[1], step), BATCHES[1]}
+    chosen = {(width, batch) for width in widths for batch in BATCHES_OF_WIDTHS}
+    return sorted(chosen | {(width, batch) for batch in batches for width in WIDTHS_OF_BATCHES})
+
+
+def draw(rows: list[Point], file: Path) -> None:
+    """Draw a panel for each work, over widths above and over batches below."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4 * len(WORKS), 7), layout="constrained")
+    panels = figure.subplots(2, len(WORKS), sharey=True, squeeze=False)
+    for column, work in enumerate(WORKS):
+        of_work = sorted(row for row in rows if row.work == work)
+        above, below = panels[0, column], panels[1, column]
+        for batch in BATCHES_OF_WIDTHS:
+            line = [(p.width, p.fraction_of_peak) for p in of_work if p.batch == batch]
+            above.plot(*zip(*line, strict=True), label=f"batch {batch}", linewidth=1)
+        for width in WIDTHS_OF_BATCHES:
+            line = [(p.batch, p.fraction_of_peak) for p in of_work if p.width == width]
+            below.plot(*zip(*line, strict=True), label=f"width {width}", linewidth=1)
+        above.set(title=work, xlabel="width")
+        below.set(xlabel="batch")
+        for panel in (above, below):
+            panel.set_ylim(0, 1)
+            panel.grid(alpha=0.3)
+    for row in panels:
+        row[0].set_ylabel("fraction of the FMA peak")
+        row[0].legend(loc="lower right", fontsize="small")
+    figure.savefig(file, dpi=120)
+
+
+def main(arguments: list[str]) -> None:
+    """Do what the module says."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--csv", type=Path, default=Path("sweep.csv"))
+    parser.add_argument("--png", type=Path)
+    parser.add_argument("--step", type=int, default=7, help="of widths and batches; odd")
+    parser.add_argument("--seconds", type=float, default=0.03, help="for each point")
+    chosen = parser.parse_args(arguments)
+    if chosen.step % 2 == 0:
+        parser.error("an even step misses every other remainder")
+    rows = []
+    with chosen.csv.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(Point._fields)
+        for width, batch in shapes(chosen.step):
+            found = list(points(width, batch, chosen.seconds))
+            writer.writerows(found)
+            rows += found
+    if chosen.png:
+        draw(rows, chosen.png)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

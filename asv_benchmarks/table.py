@@ -1,0 +1,181 @@
+"""Write the README's table of speeds: fastbp beside the fastest of the others, from asv's results.
+
+    python asv_benchmarks/table.py [RESULTS.json] [--readme README.md]
+
+RESULTS.json is one of asv's files, results/MACHINE/COMMIT-ENVIRONMENT.json; by default the newest.
+Run it by the Python that ran the benchmarks: it names the versions that are installed there. What
+stands between the two markers in the README is replaced.
+"""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Iterator
+from datetime import datetime, UTC
+from importlib import metadata
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.cells import Cell, CELLS, GRADIENT_CELL, INFERENCE_ROWS
+
+HERE = Path(__file__).parent
+BEGIN, END = "<!-- speed table: begin -->", "<!-- speed table: end -->"
+COMMAND = "asv run --bench '^(epochs|gradients|inference)'"
+EPOCHS, GRADIENT = "epochs.Epochs.time_epoch", "gradients.ValueAndGrad.time_value_and_grad_10_times"
+ROWS, ONE_ROW = "inference.Rows.time_10000_rows", "inference.OneRow.time_one_row_1000_times"
+PACKAGES = ("fastbp", "numba", "numpy", "scikit-learn", "torch", "jax")
+
+
+class Line(NamedTuple):
+    """A line of the table, and where asv has its numbers."""
+
+    name: str
+    work: str
+    benchmark: str
+    param: str | None  # the first parameter; the last is the peer
+    count: int  # what a sample did: so many examples, or calls
+    unit: str  # "examples/s" or "us"
+
+
+def described(cell: Cell) -> str:
+    """Say in a few words what is trained."""
+    optimizer = "momentum" if cell.momentum else {"sgd": "SGD", "adam": "Adam"}[cell.optimizer]
+    loss = "" if cell.output == "softmax" else f", {cell.loss.replace('_', '-')}"
+    l2 = ", L2" if cell.l2 else ""
+    return (
+        f"{list(cell.sizes)}, {cell.hidden}, {cell.output}{loss}; "
+        f"{optimizer}{l2}, batch {cell.batch}"
+    )
+
+
+def lines() -> list[Line]:
+    """Return the lines, in the order of the table."""
+    table = [
+        Line(name, f"train {described(cell)}", EPOCHS, name, cell.rows, "examples/s")
+        for name, cell in CELLS.items()
+    ]
+    net = f"{list(GRADIENT_CELL.sizes)}, {GRADIENT_CELL.hidden}, {GRADIENT_CELL.rows:,} rows"
+    table.append(Line("I", f"cost and gradient, {net}", GRADIENT, None, 10, "us"))
+    for name in ("A", "E"):
+        work = f"forward, net of {name}, {INFERENCE_ROWS:,} rows"
+        table.append(Line(f"J{name}", work, ROWS, name, INFERENCE_ROWS, "examples/s"))
+    table.append(Line("J1", "forward, net of A, one row", ONE_ROW, None, 1000, "us"))
+    return table
+
+
+class Results:
+    """One of asv's result files."""
+
+    def __init__(self, path: Path) -> None:
+        self.raw: dict[str, Any] = json.loads(path.read_text())
+
+    def seconds(self, benchmark: str) -> dict[tuple[str, ...], float]:
+        """Return a benchmark's times by its parameters; those that asv skipped are left out.
+
+        The lower quartile of the samples: a machine that others use too is slow at times, and
+        never faster than it is.
+        """
+        row = self.raw["results"].get(benchmark)
+        if row is None:
+            return {}
+        columns = dict(zip(self.raw["result_columns"], row, strict=False))
+        medians = columns["result"] or []
+        quartiles = columns.get("stats_q_25") or medians
+        keys = product(*([param.strip("'") for param in values] for values in columns["params"]))
+        times = zip(keys, medians, quartiles, strict=False)
+        return {
+            key: median if quartile is None else quartile
+            for key, median, quartile in times
+            if median is not None and not math.isnan(median)
+        }
+
+    def measured_on(self) -> str:
+        """Return the day of the newest number."""
+        column = self.raw["result_columns"].index("started_at")
+        started = [row[column] for row in self.raw["results"].values() if len(row) > column]
+        return datetime.fromtimestamp(max(started) / 1000, UTC).strftime("%Y-%m-%d")
+
+    def machine(self) -> str:
+        """Describe the machine."""
+        params = self.raw["params"]
+        ram = f"{int(params['ram']) / 2**30:.0f} GiB" if params["ram"].isdigit() else params["ram"]
+        return f"{params['cpu']}, {params['num_cpu']} cores, {ram}, {params['os']}"
+
+
+def shown(line: Line, seconds: float) -> str:
+    """Return a time as the line's unit has it."""
+    if line.unit == "us":
+        return f"{seconds / line.count * 1e6:,.1f} us"
+    return f"{line.count / seconds:,.0f}/s"
+
+
+def table_rows(results: Results) -> Iterator[str]:
+    """Yield a row of Markdown for every line that fastbp and another library have numbers for."""
+    for line in lines():
+        first = () if line.param is None else (line.param,)
+        times = results.seconds(line.benchmark)
+        by_peer = {key[-1]: time for key, time in times.items() if key[:-1] == first}
+        ours = by_peer.pop("fastbp", None)
+        if ours is None or not by_peer:
+            continue
+        best = min(by_peer, key=by_peer.__getitem__)
+        cells = (line.name, line.work, shown(line, ours), f"{shown(line, by_peer[best])} {best}")
+        yield f"| {' | '.join(cells)} | {by_peer[best] / ours:.1f} |"
+
+
+def versions() -> str:
+    """Return the installed versions of all that was measured."""
+    found = []
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+def speed_table(results: Results) -> str:
+    """Return the table, and under it how to get it."""
+    rows = list(table_rows(results))
+    if not rows:
+        raise SystemExit("table.py: these results have no benchmark of fastbp beside another")
+    how = (
+        f"One thread each; the lower quartile of the samples. {results.machine()}; {versions()}; "
+        f"commit {results.raw['commit_hash'][:8]}, {results.measured_on()}. In `asv_benchmarks/`: "
+        f"`{COMMAND}`, then `python table.py`."
+    )
+    head = ["| | work | fastbp | best other | ratio |", "|---|---|---|---|---|"]
+    return "\n".join([*head, *rows, "", how])
+
+
+def replaced(readme: str, table: str) -> str:
+    """Return the README with the table between its markers."""
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"table.py: the README must hold {BEGIN} and, after it, {END}")
+    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+
+
+def newest_results() -> Path:
+    """Return the result file that was written last."""
+    files = [p for p in HERE.glob("results/*/*.json") if p.name != "machine.json"]
+    if not files:
+        raise SystemExit(f"table.py: no results yet; make some by {COMMAND}")
+    return max(files, key=lambda path: path.stat().st_mtime)
+
+
+def main(arguments: list[str]) -> None:
+    """Do what the module says."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", type=Path, nargs="?")
+    parser.add_argument("--readme", type=Path, default=HERE.parent / "README.md")
+    chosen = parser.parse_args(arguments)
+    table = speed_table(Results(chosen.results or newest_results()))
+    chosen.readme.write_text(replaced(chosen.readme.read_text(), table))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

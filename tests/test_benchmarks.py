@@ -1,0 +1,133 @@
+"""The benchmarks' own promises: all peers do the same work; the README's table is what asv has.
+
+That every benchmark runs is CI's concern.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SUITE = Path(__file__).parents[1] / "asv_benchmarks"
+MARKERS = "<!-- speed table: begin -->", "<!-- speed table: end -->"
+
+pytestmark = pytest.mark.skipif(not SUITE.is_dir(), reason="not part of a source distribution")
+
+# One full batch: in whatever order its rows come, the parameters after it are the same.
+SAME_WORK = """
+import numpy as np
+from benchmarks.cells import CELLS, GRADIENT_CELL, examples
+from benchmarks.peers import PEERS, prepared
+for name, cell in {**CELLS, "I": GRADIENT_CELL}.items():
+    if name in "EF":  # as C, but larger
+        continue
+    cell = cell._replace(rows=cell.batch)
+    for peer in PEERS:
+        try:
+            trainer = prepared(peer, cell)
+        except NotImplementedError:
+            continue
+        trainer.restore()
+        before = trainer.outputs(examples(cell)[0])
+        trainer.epoch()
+        after = trainer.outputs(examples(cell)[0])
+        print(name, peer, *np.ravel(before)[:20], *np.ravel(after)[:20])
+"""
+
+
+@pytest.fixture(scope="module")
+def outputs():
+    """By cell and peer: some outputs before, and after one step from the same parameters."""
+    pytest.importorskip("threadpoolctl")
+    # In a process of its own, as the suite sets variables for the libraries.
+    run = subprocess.run(
+        [sys.executable, "-c", SAME_WORK], cwd=SUITE, capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(SUITE.parent), *sys.path])},
+    )  # fmt: skip
+    found = {}
+    for line in run.stdout.splitlines():
+        cell, peer, *numbers = line.split()
+        found[cell, peer] = np.array(numbers, float)
+    return found
+
+
+def test_every_peer_takes_the_same_step(outputs):
+    compared = 0
+    for (cell, peer), numbers in outputs.items():
+        if peer == "fastbp":
+            continue
+        ours = outputs[cell, "fastbp"]
+        # scikit-learn has no quadratic cost for classes (A, H), and its optimizer is a step ahead,
+        # the one that made the weights: the same work, but another step, where more than the
+        # gradient counts. Then only its outputs before the step are ours.
+        if peer == "scikit-learn" and cell not in "BI":
+            numbers, ours = numbers[: len(ours) // 2], ours[: len(ours) // 2]
+        # float32, Adam: a gradient near 0 makes a step of the rate to either side.
+        np.testing.assert_allclose(numbers, ours, rtol=2e-3, atol=2e-4, err_msg=f"{cell} {peer}")
+        compared += 1
+    assert compared >= 7  # NumPy at least
+
+
+def result_file(folder, **changes):
+    """A file like asv's, with two benchmarks of the table."""
+    cells, peers = ["'A'", "'G'"], ["'fastbp'", "'numpy'", "'jax'"]
+    epochs = [[0.5, 2.0, float("nan"), 0.01, 0.02, None], [cells, peers], "version",
+              1750000000000, 1.0, None, None, [0.25, 1.0, None, 0.01, 0.02, None]]  # fmt: skip
+    gradient = [[0.001, 0.004], [["'fastbp'", "'torch'"]], "version", 1750000000000]
+    raw = {
+        "commit_hash": "0123456789abcdef",
+        "params": {"cpu": "A processor", "num_cpu": "2", "os": "An OS", "ram": str(2**34)},
+        "result_columns": ["result", "params", "version", "started_at", "duration",
+                           "stats_ci_99_a", "stats_ci_99_b", "stats_q_25"],
+        "results": {
+            "epochs.Epochs.time_epoch": epochs,
+            "gradients.ValueAndGrad.time_value_and_grad_10_times": gradient,
+        },
+    }  # fmt: skip
+    path = folder / "results.json"
+    path.write_text(json.dumps(raw | changes))
+    return path
+
+
+def write_table(folder, readme, **changes):
+    path = folder / "README.md"
+    path.write_text(readme)
+    command = [sys.executable, SUITE / "table.py", result_file(folder, **changes), "--readme", path]
+    run = subprocess.run(command, capture_output=True, text=True)
+    return run, path.read_text()
+
+
+def test_the_table_is_what_asv_measured(tmp_path):
+    readme = "before\n{}\nold\n{}\nafter\n".format(*MARKERS)
+    run, text = write_table(tmp_path, readme)
+    assert run.returncode == 0, run.stderr
+    before, table, after = re.split("|".join(MARKERS), text)
+    assert (before, after) == ("before\n", "\nafter\n")
+    _, _, a, g, i, _, how, _ = table.split("\n", 1)[1].split("\n")
+    assert a.startswith("| A | train [784, 30, 10], sigmoid, sigmoid, quadratic; SGD, batch 10 |")
+    assert a.endswith("| 200,000/s | 50,000/s numpy | 4.0 |")  # the quartile, not the median
+    assert g.endswith("| 998,400/s | 499,200/s numpy | 2.0 |")  # jax failed
+    assert i.endswith("| 100.0 us | 400.0 us torch | 4.0 |")
+    assert "A processor, 2 cores, 16 GiB, An OS" in how
+    assert "commit 01234567, 2025-06-15" in how
+    assert write_table(tmp_path, text)[1] == text
+
+
+def test_the_table_needs_its_markers_and_numbers(tmp_path):
+    for readme in ("nothing", MARKERS[0], "{1}{0}".format(*MARKERS)):
+        run, text = write_table(tmp_path, readme)
+        assert (run.returncode, text) == (1, readme)
+        assert "must hold" in run.stderr
+    run, _ = write_table(tmp_path, "{}{}".format(*MARKERS), results={})
+    assert run.returncode == 1
+    assert "no benchmark" in run.stderr
+
+
+def test_the_readme_has_a_place_for_the_table():
+    readme = (SUITE.parent / "README.md").read_text()
+    assert 0 < readme.find(MARKERS[0]) < readme.find(MARKERS[1])
