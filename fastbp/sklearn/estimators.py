@@ -194,7 +194,7 @@ class MLPRegressor(FastMLP, sklearn.neural_network.MLPRegressor):  # type: ignor
     >>> from sklearn.preprocessing import scale
     >>> from fastbp.sklearn import MLPRegressor
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> model = MLPRegressor(hidden_layer_sizes=(20,), alpha=1, random_state=0, max_iter=500)
+    >>> model = MLPRegressor("huber", (20,), solver="lbfgs", alpha=10, random_state=0)
     >>> model.fit(X, scale(y)).score(X, scale(y)) > 0.5
     True
     """
