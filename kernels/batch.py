@@ -99,3 +99,12 @@ def finish_row(net, r, scale):
     arena[net.row_costs + r] = weight * cost if weight != 0 else weight
     hit = is_hit(arena, output.a + at, net.targets + at, output.neurons)
     arena[net.row_hits + r] = weight if hit else 0
+
+
+@kernel
+def batch_weight(net, rows):
+    """Sum of the weights of a batch's rows."""
+    weight = 0.0
+    for r in range(rows):
+        weight += net.arena[net.row_weights + r]
+    return weight

@@ -3,39 +3,23 @@
 Every thread of a team runs `train` on the same arrays. In each phase it computes its share of
 the outputs, and waits for the others where the next phase reads them. A thread owns neurons
 first .. last-1 of each layer: it computes their z, a and nabla_w and updates their weights, which
-so stay in its core's cache.
-
-The gradient of W^l is computed a block at a time, and each block is applied while it is in cache:
-a stored gradient would cost two trips through memory. Only clipping by norm needs the whole
-gradient first, and stores it. Nothing is allocated here.
+so stay in its core's cache. Nothing is allocated here.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from .backward import bias_gradient, error_below, store_gradient, weight_gradient
-from .batch import finish_row, gather_row, gather_target, prefetch_row
+from .batch import batch_weight, finish_row, gather_row, gather_target, prefetch_row
+from .descent import descend, descend_clipped, Trainee
 from .dropout import drop
 from .forward import forward_layer
 from .jit import inlined, kernel
-from .layout import BLOCK_NEURONS, BLOCK_SIZE, TALL_BLOCK_NEURONS, TALL_FROM
-from .matmul import column_range, matmul, row_range, transpose
-from .net import a_matrix, delta_matrix, layer_of, open_data, open_net, weight_matrix
-from .simd import advance, lanes, pointer
+from .net import a_matrix, layer_of, open_data, open_net
+from .simd import lanes, pointer
 from .target import flush_subnormals, restore_subnormals
 from .threads import BAD_INPUT, share, wait_for_all
-from .updates import (
-    begin_step,
-    limit_norm,
-    norm,
-    penalize,
-    penalty,
-    SGD,
-    Slice,
-    update,
-    without_penalties,
-)
+from .updates import penalty
 
 # What `train` returns.
 OK, COST_NOT_FINITE, INPUT_NOT_FINITE = range(3)
@@ -72,15 +56,6 @@ class Team(NamedTuple):
     barrier: np.ndarray  # (16,) int64, zeros at first
     thread: int
     n_threads: int
-
-
-class Trainee(NamedTuple):
-    """Pointers to what training overwrites besides the net's parameters and arena."""
-
-    state: object
-    second_state: object
-    gradient: object
-    n_parameters: int
 
 
 @kernel
@@ -184,15 +159,6 @@ def propagate(net, examples, rows_pass, rule, step, rows, report, team):
 
 
 @kernel
-def batch_weight(net, rows):
-    """Sum of the weights of a batch's rows."""
-    weight = 0.0
-    for r in range(rows):
-        weight += net.arena[net.row_weights + r]
-    return weight
-
-
-@kernel
 def penalty_of_all(net, rule):
     """Cost of the rule's penalties, of the weights of all layers."""
     total = 0.0
@@ -201,118 +167,3 @@ def penalty_of_all(net, rule):
         count = layer.biases - layer.weights
         total += penalty(net.parameters, layer.weights, count, rule.l1, rule.l2)
     return total
-
-
-@inlined
-def penalty_factor(net, rule, rows):
-    """What l1 and l2 are multiplied by in a batch."""
-    return 1.0 / batch_weight(net, rows) if rule.per_row else 1.0
-
-
-@inlined
-def descend(net, trainee, rows_pass, rule, rate, t, rows, team):
-    """BP2 to BP4 from the last layer down; each block of the gradient is applied at once."""
-    numbers = begin_step(rule, rate, t, 1.0, penalty_factor(net, rule, rows))
-    for l in range(net.depth, 0, -1):
-        # W^l may change only when all of delta^(l-1) has been computed from it.
-        propagate_below(net, rows_pass, l, rows, team)
-        first, last = share(layer_of(net, l).neurons, lanes(net.arena), team)
-        descend_layer(net, trainee, rule, numbers, l, rows, first, last)
-    wait_for_all(team)
-
-
-@inlined
-def descend_clipped(net, trainee, rows_pass, rule, rate, t, rows, team):
-    """BP2 to BP4 into the stored gradient; then its norm, and the update by the clipped one."""
-    nabla, width = trainee.gradient, lanes(net.arena)
-    factor = penalty_factor(net, rule, rows)
-    for l in range(net.depth, 0, -1):
-        propagate_below(net, rows_pass, l, rows, team)
-        layer, a_below = layer_of(net, l), a_matrix(net, l - 1, rows)
-        first, last = share(layer.neurons, width, team)
-        store_gradient(net, a_below, l, rows, first, last, nabla, False)
-        at, count = layer.weights + first * a_below.columns, (last - first) * a_below.columns
-        penalize(net.parameters, nabla, at, count, rule.l1 * factor, rule.l2 * factor)
-    wait_for_all(team)
-    # Every thread takes the norm of the whole, for the same bits everywhere.
-    length = norm(nabla, trainee.n_parameters)
-    scale = rule.clip_norm / length if length > rule.clip_norm else 1.0
-    numbers = begin_step(rule, rate, t, scale, 0.0)
-    for l in range(1, net.depth + 1):
-        layer, n_below = layer_of(net, l), layer_of(net, l - 1).neurons
-        first, last = share(layer.neurons, width, team)
-        at = layer.weights + first * n_below
-        where = slice_of(net, trainee, at, advance(nabla, at))
-        update(rule, numbers, where, last - first, n_below, n_below)
-        g = advance(nabla, layer.biases + first)
-        update_biases(net, trainee, rule, numbers, layer, first, last, g)
-        limit_norms(net, rule, l, first, last)
-    wait_for_all(team)
-
-
-@kernel
-def slice_of(net, trainee, at, g):
-    """The parameters from element `at` on, with the gradient that a pointer gives."""
-    return Slice(
-        advance(net.parameters, at),
-        g,
-        advance(trainee.state, at),
-        advance(trainee.second_state, at),
-    )
-
-
-@inlined
-def update_biases(net, trainee, rule, numbers, layer, first, last, nabla_b):
-    """Apply the rule to biases first .. last-1; penalties and decay do not act on them."""
-    where, count = slice_of(net, trainee, layer.biases + first, nabla_b), last - first
-    # np.int64: numba would compile `update` once more for a literal 1.
-    update(rule, without_penalties(numbers), where, np.int64(1), count, count)
-
-
-@inlined
-def propagate_below(net, rows_pass, l, rows, team):
-    """BP2: this thread's share of delta^(l-1), where there is one."""
-    if l > 1:
-        first, last = share(layer_of(net, l - 1).neurons, lanes(net.arena), team)
-        error_below(net, l, rows, first, last, rows_pass.dropout[l - 1] > 0.0)
-        wait_for_all(team)
-
-
-@inlined
-def descend_layer(net, trainee, rule, numbers, l, rows, first, last):
-    """BP3 and BP4 of neurons first .. last-1 of layer l, each block applied at once."""
-    layer, a_below = layer_of(net, l), a_matrix(net, l - 1, rows)
-    n_below = a_below.columns
-    if rule.optimizer == SGD and rule.momentum == 0.0 and rule.l1 == 0.0:
-        # W <- (1 - eta l2) W - eta nabla_w is a product itself, done before W leaves registers.
-        delta = column_range(delta_matrix(net, l, rows), first, last)
-        W = row_range(weight_matrix(net, l), first, last)
-        matmul(-numbers.rate, transpose(delta), a_below, numbers.decay, W, net.panel)
-    else:
-        wanted = BLOCK_NEURONS if rows * n_below < TALL_FROM else TALL_BLOCK_NEURONS
-        blocks = max(1, (last - first + wanted // 2) // wanted)
-        neurons = max(1, (last - first + blocks - 1) // blocks)
-        columns = n_below if neurons * n_below <= BLOCK_SIZE else BLOCK_SIZE // neurons // 64 * 64
-        for j in range(first, last, neurons):
-            j_end = min(j + neurons, last)
-            for k in range(0, n_below, columns):
-                k_end = min(k + columns, n_below)
-                a_part = column_range(a_below, k, k_end)
-                weight_gradient(net, a_part, l, rows, j, j_end, net.block, False)
-                where = slice_of(net, trainee, layer.weights + j * n_below + k, net.block)
-                update(rule, numbers, where, j_end - j, k_end - k, n_below)
-    for j in range(first, last, BLOCK_SIZE):
-        j_end = min(j + BLOCK_SIZE, last)
-        bias_gradient(net, l, rows, j, j_end, net.block, False)
-        update_biases(net, trainee, rule, numbers, layer, j, j_end, net.block)
-    limit_norms(net, rule, l, first, last)
-
-
-@kernel
-def limit_norms(net, rule, l, first, last):
-    """Max-norm: keep each neuron's incoming weights within the rule's length, if it has one."""
-    if rule.max_norm > 0.0:
-        layer, n_below = layer_of(net, l), layer_of(net, l - 1).neurons
-        for j in range(first, last):
-            weights = advance(net.parameters, layer.weights + j * n_below)
-            limit_norm(weights, n_below, rule.max_norm)
