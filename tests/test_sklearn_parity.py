@@ -2,6 +2,7 @@
 
 import warnings
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -272,5 +273,8 @@ def test_what_is_printed_and_warned(parameters, capsys):
             warnings.simplefilter("always")
             estimator.fit(X, y)
         said.append((capsys.readouterr().out, [(w.category, str(w.message)) for w in caught]))
+        # A filter of warnings by module, "sklearn", finds ours too.
+        assert all("sklearn" in Path(w.filename).parts[-3:] for w in caught)
+        assert not any("fastbp" in w.filename for w in caught)
     assert said[0] == said[1]
     assert ConvergenceWarning in [w[0] for w in said[0][1]] or "improve" in said[0][0]

@@ -182,7 +182,7 @@ class FastMLP(BaseMultilayerPerceptron):  # type: ignore[misc]
         try:
             training.run(1 if incremental else self.max_iter, incremental)
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=5)
+            warnings.warn("Training interrupted by user.", stacklevel=4)  # as in stochastic.py
         if self.early_stopping:
             parameters.fill(self._best_coefs, self._best_intercepts)
             # scikit-learn's coefs_ become its best ones here, and so the best ones change with

@@ -22,6 +22,8 @@ from fastbp.workspace import Workspace
 
 __all__ = ["Epochs"]
 
+CALLER = 6  # from batch_size up to sklearn.base, as in stochastic.py
+
 
 class Epochs:
     """Data and net of one fit, ready for the kernels.
@@ -150,6 +152,6 @@ def batch_size(wanted: int | str, rows: int) -> int:
     if wanted > rows:
         warnings.warn(
             "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-            stacklevel=2,
+            stacklevel=CALLER,
         )
     return int(np.clip(wanted, 1, rows))

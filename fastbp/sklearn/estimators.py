@@ -193,9 +193,9 @@ class MLPRegressor(FastMLP, sklearn.neural_network.MLPRegressor):  # type: ignor
     >>> from sklearn.datasets import load_diabetes
     >>> from sklearn.preprocessing import scale
     >>> from fastbp.sklearn import MLPRegressor
-    >>> X, y = load_diabetes(return_X_y=True)
-    >>> model = MLPRegressor(hidden_layer_sizes=(20,), alpha=1, random_state=0, max_iter=500)
-    >>> model.fit(X, scale(y)).score(X, scale(y)) > 0.5
+    >>> X, y = (scale(array) for array in load_diabetes(return_X_y=True))
+    >>> model = MLPRegressor("huber", (20,), learning_rate_init=0.02, random_state=0)
+    >>> model.fit(X, y).score(X, y) > 0.5
     True
     """
 

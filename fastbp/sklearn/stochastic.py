@@ -25,6 +25,10 @@ from fastbp.validation import all_finite
 
 __all__ = ["Training"]
 
+# From Training.run up to fit's wrapper in sklearn.base: where users' filters of warnings that name
+# the module sklearn look for them.
+CALLER = 5
+
 
 class Training:
     """One call of fit or partial_fit.
@@ -81,7 +85,7 @@ class Training:
                     f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) "
                     "reached and the optimization hasn't converged yet.",
                     ConvergenceWarning,
-                    stacklevel=2,
+                    stacklevel=CALLER,
                 )
         self.callbacks.end(estimator)
 
