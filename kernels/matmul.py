@@ -22,7 +22,7 @@ from .jit import inlined, kernel
 from .simd import advance, lanes, load_first, pointer, store, transpose_block
 from .tiles import dot_columns, DOT_ROWS, dot_tile, outer_rows, outer_tile, OUTER_VECTORS
 
-PANEL_DEPTH = 96  # rows of a panel: with 4 vectors of 64 bytes, 24 KB of the first-level cache
+PANEL_DEPTH = 128  # rows of a panel: with 4 vectors of 64 bytes, 32 KB of the first-level cache
 PANEL_SIZE = PANEL_DEPTH * 64  # elements of a panel, at most: 4 vectors of 16
 PACK_FROM = 24  # rows of C from which packing a panel pays
 BLOCK_ROWS = 192  # rows of A at a time: with 2,048 columns 1.5 MB of the second-level cache
