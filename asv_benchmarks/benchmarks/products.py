@@ -4,6 +4,8 @@ setup_cache measures all of them at once, so that each number is drawn from the 
 peak, and imports fastbp, which so is imported once instead of for every number.
 """
 
+from functools import partial
+
 SHAPES = {
     "1 row, 784 to 30": (784, 30, 1, "float32"),
     "10 rows, 784 to 30": (784, 30, 10, "float32"),
@@ -26,32 +28,32 @@ class Products:
     def setup_cache(self):
         """Measure every product of every shape."""
         from .kernel_loops import Part
-        from .measure import paired
+        from .measure import measured, Work
 
-        measured = {}
+        works = {}
         for shape, (n_below, n, rows, dtype) in SHAPES.items():
             part = Part(n_below, n, rows, "relu", dtype)
             for product in self.params[0]:
-                both = paired(lambda count, p=part, name=product: p.product(name, count), dtype)
-                measured[product, shape] = both.rates(part.flops)
-        return measured
+                repeat = partial(part.product, product)
+                works[product, shape] = Work(repeat, part.flops, dtype)
+        return measured(works)
 
-    def track_gflops(self, measured, product, shape):
-        return measured[product, shape].gflops
+    def track_gflops(self, rates, product, shape):
+        return rates[product, shape].gflops
 
     track_gflops.unit = "GFLOP/s"
 
-    def track_peak_gflops(self, measured, product, shape):
-        return measured[product, shape].peak_gflops
+    def track_peak_gflops(self, rates, product, shape):
+        return rates[product, shape].peak_gflops
 
     track_peak_gflops.unit = "GFLOP/s"
 
-    def track_fraction_of_peak(self, measured, product, shape):
-        return measured[product, shape].fraction_of_peak
+    def track_fraction_of_peak(self, rates, product, shape):
+        return rates[product, shape].fraction_of_peak
 
     track_fraction_of_peak.unit = "of the FMA peak"
 
-    def track_times_the_limit(self, measured, product, shape):
-        return measured[product, shape].times_the_limit
+    def track_times_the_limit(self, rates, product, shape):
+        return rates[product, shape].times_the_limit
 
     track_times_the_limit.unit = "times the time at the FMA peak"

@@ -13,25 +13,22 @@ class Steps:
     def setup_cache(self):
         """Measure a step of every cell."""
         from .kernel_loops import Steps as Loop
-        from .measure import paired
+        from .measure import measured, Work
 
-        measured = {}
-        for name, cell in CELLS.items():
-            loop = Loop(cell)
-            measured[name] = paired(loop.run).rates(loop.flops)
-        return measured
+        loops = {name: Loop(cell) for name, cell in CELLS.items()}
+        return measured({name: Work(loop.run, loop.flops) for name, loop in loops.items()})
 
-    def track_microseconds(self, measured, cell):
-        return measured[cell].seconds * 1e6
+    def track_microseconds(self, rates, cell):
+        return rates[cell].seconds * 1e6
 
     track_microseconds.unit = "us"
 
-    def track_fraction_of_peak(self, measured, cell):
-        return measured[cell].fraction_of_peak
+    def track_fraction_of_peak(self, rates, cell):
+        return rates[cell].fraction_of_peak
 
     track_fraction_of_peak.unit = "of the FMA peak"
 
-    def track_times_the_limit(self, measured, cell):
-        return measured[cell].times_the_limit
+    def track_times_the_limit(self, rates, cell):
+        return rates[cell].times_the_limit
 
     track_times_the_limit.unit = "times the time at the FMA peak"
