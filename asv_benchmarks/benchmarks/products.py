@@ -4,7 +4,8 @@ setup_cache measures all of them at once, so that each number is drawn from the 
 peak, and imports fastbp, which so is imported once instead of for every number.
 """
 
-from functools import partial
+import time
+from functools import cache, partial
 
 SHAPES = {
     "1 row, 784 to 30": (784, 30, 1, "float32"),
@@ -57,3 +58,36 @@ class Products:
         return rates[product, shape].times_the_limit
 
     track_times_the_limit.unit = "times the time at the FMA peak"
+
+
+@cache
+def part_of(shape):
+    """Return a part, and how often its products are to be done for a sample of some 0.2 ms."""
+    from .kernel_loops import Part
+
+    n_below, n, rows, dtype = SHAPES[shape]
+    part = Part(n_below, n, rows, "relu", dtype)
+    return part, max(1, round(2e7 / part.flops))
+
+
+class ProductTimes:
+    """The same as times, for `asv continuous`: it takes them of both commits by turns.
+
+    By the clock of the thread. A process may have the luck of its addresses, so there are several.
+    """
+
+    params = Products.params
+    param_names = Products.param_names
+    number = 1
+    warmup_time = 0
+    rounds = 5
+    repeat = (10, 100, 0.1)
+    timer = time.thread_time
+    timeout = 300
+
+    def setup(self, product, shape):
+        self.part, self.count = part_of(shape)
+        self.part.product(product, 1)
+
+    def time_product(self, product, shape):
+        self.part.product(product, self.count)

@@ -1,5 +1,8 @@
 """A training step of each cell in compiled code: no Python, rows of X in the cache."""
 
+import time
+from functools import cache
+
 from .cells import CELLS
 
 
@@ -32,3 +35,32 @@ class Steps:
         return rates[cell].times_the_limit
 
     track_times_the_limit.unit = "times the time at the FMA peak"
+
+
+@cache
+def loop_of(cell):
+    """Return the steps of a cell, and how many are to be made for a sample of some 0.2 ms."""
+    from .kernel_loops import Steps as Loop
+
+    loop = Loop(CELLS[cell])
+    return loop, max(1, round(1e7 / loop.flops))
+
+
+class StepTimes:
+    """The same as times, for `asv continuous`: see products.ProductTimes."""
+
+    params = Steps.params
+    param_names = Steps.param_names
+    number = 1
+    warmup_time = 0
+    rounds = 5
+    repeat = (10, 100, 0.1)
+    timer = time.thread_time
+    timeout = 300
+
+    def setup(self, cell):
+        self.loop, self.count = loop_of(cell)
+        self.loop.run(1)
+
+    def time_steps(self, cell):
+        self.loop.run(self.count)
