@@ -12,12 +12,13 @@ import argparse
 import csv
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.cells import Cell, MODERN
 from benchmarks.kernel_loops import Part, PRODUCTS, Steps
-from benchmarks.measure import paired
+from benchmarks.measure import measured, Work
 
 WORKS = (*PRODUCTS, "step")
 WIDTHS, BATCHES = (1, 1030), (1, 513)
@@ -40,13 +41,10 @@ def points(width: int, batch: int, seconds: float) -> Iterator[Point]:
     """Measure the works at one width and batch."""
     part = Part(width, width, batch, "relu", "float32")
     step = Steps(Cell((width, width, 10), *MODERN, batch, batch))
-    for work in WORKS:
-        if work == "step":
-            rates = paired(step.run, seconds=seconds).rates(step.flops)
-        else:
-            both = paired(lambda count, name=work: part.product(name, count), seconds=seconds)
-            rates = both.rates(part.flops)
-        yield Point(work, width, batch, rates.gflops, rates.peak_gflops, rates.fraction_of_peak)
+    works = {name: Work(partial(part.product, name), part.flops) for name in PRODUCTS}
+    works["step"] = Work(step.run, step.flops)
+    for name, rates in measured(works, 3, seconds).items():
+        yield Point(name, width, batch, rates.gflops, rates.peak_gflops, rates.fraction_of_peak)
 
 
 def shapes(step: int) -> list[tuple[int, int]]:
@@ -89,7 +87,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--csv", type=Path, default=Path("sweep.csv"))
     parser.add_argument("--png", type=Path)
     parser.add_argument("--step", type=int, default=7, help="of widths and batches; odd")
-    parser.add_argument("--seconds", type=float, default=0.03, help="for each point")
+    parser.add_argument("--seconds", type=float, default=0.01, help="of each of three rounds")
     chosen = parser.parse_args(arguments)
     if chosen.step % 2 == 0:
         parser.error("an even step misses every other remainder")

@@ -1,4 +1,7 @@
-"""Work on single numbers: activations with their bias, and optimizers, in the first-level cache."""
+"""Work on single numbers: activations with their bias, and optimizers, in the first-level cache.
+
+An element counts as one operation, so that the inverse of a rate in 10^9 a second is nanoseconds.
+"""
 
 ACTIVATIONS = (
     "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "linear",
@@ -24,18 +27,17 @@ class Activations:
     def setup_cache(self):
         """Measure every activation."""
         from .kernel_loops import Part
-        from .measure import paired
+        from .measure import measured, Work
 
-        measured = {}
+        works = {}
         for activation in ACTIVATIONS:
             for dtype in DTYPES:
                 part = Part(1, self.neurons, self.rows, activation, dtype)
-                seconds = paired(part.activate, dtype, 0.1).seconds
-                measured[activation, dtype] = seconds / (self.rows * self.neurons) * 1e9
-        return measured
+                works[activation, dtype] = Work(part.activate, self.rows * self.neurons, dtype)
+        return measured(works)
 
-    def track_ns_per_element(self, measured, activation, dtype):
-        return measured[activation, dtype]
+    def track_ns_per_element(self, rates, activation, dtype):
+        return 1 / rates[activation, dtype].gflops
 
     track_ns_per_element.unit = "ns"
 
@@ -50,16 +52,16 @@ class Updates:
     def setup_cache(self):
         """Measure every optimizer."""
         from .kernel_loops import Update
-        from .measure import paired
+        from .measure import measured, Work
 
-        measured = {}
+        works = {}
         for name, (optimizer, momentum) in OPTIMIZERS.items():
             for dtype in DTYPES:
                 block = Update(optimizer, momentum, dtype)
-                measured[name, dtype] = paired(block.run, dtype, 0.1).seconds / block.size * 1e9
-        return measured
+                works[name, dtype] = Work(block.run, block.size, dtype)
+        return measured(works)
 
-    def track_ns_per_parameter(self, measured, optimizer, dtype):
-        return measured[optimizer, dtype]
+    def track_ns_per_parameter(self, rates, optimizer, dtype):
+        return 1 / rates[optimizer, dtype].gflops
 
     track_ns_per_parameter.unit = "ns"

@@ -9,7 +9,7 @@ clock is the thread's own, which stands still while other programs have the core
 import time
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -17,11 +17,13 @@ from fastbp.kernels.jit import kernel
 from fastbp.kernels.layout import aligned_zeros
 from fastbp.kernels.simd import fma, lanes, load, store
 
+Key = TypeVar("Key")
+
 CHAINS = 10  # multiply-adds under way at once: two a cycle, each of at most five cycles
 SAMPLE_SECONDS = 2e-4
 PEAK_TURNS = 50_000  # some 200 us
 PEAKS_A_CALL = 3  # a peak's sample is short where the call's is long, so it is taken more often
-LEAST_CALLS = 9
+LEAST_CALLS = 2
 
 
 @kernel
@@ -59,7 +61,7 @@ def peak_loop(dtype: str) -> tuple[Callable[[], object], int]:
 
 
 class Rates(NamedTuple):
-    """What a number of operations took, and what the processor could do at the same time."""
+    """What a work took, and what the processor could do at the same time."""
 
     seconds: float
     gflops: float
@@ -76,15 +78,12 @@ class Rates(NamedTuple):
         return self.peak_gflops / self.gflops
 
 
-class Measured(NamedTuple):
-    """What `paired` found."""
+class Work(NamedTuple):
+    """Something to measure: repeat(count) does it so often."""
 
-    seconds: float  # of one call
-    peak_gflops: float  # at the same time
-
-    def rates(self, flops: float) -> Rates:
-        """Say what it means, given the operations of a call."""
-        return Rates(self.seconds, flops / self.seconds / 1e9, self.peak_gflops)
+    repeat: Callable[[int], object]
+    flops: float  # of doing it once
+    dtype: str = "float32"
 
 
 def seconds_of(call: Callable[[], object]) -> float:
@@ -94,20 +93,34 @@ def seconds_of(call: Callable[[], object]) -> float:
     return time.thread_time() - start
 
 
-def paired(
-    repeat: Callable[[int], object], dtype: str = "float32", seconds: float = 0.3
-) -> Measured:
-    """Time repeat(count), which does a thing so often, and the peak by turns; the best of each.
+def paired(work: Work, seconds: float) -> tuple[float, float]:
+    """Time a work and the peak by turns: (seconds of doing it once, peak in GFLOP/s), the best.
 
     The first call, which may compile, does not count.
     """
-    repeat(1)
-    once = min(seconds_of(lambda: repeat(1)) for _ in range(3))
+    work.repeat(1)
+    once = min(seconds_of(lambda: work.repeat(1)) for _ in range(2))
     count = max(1, round(SAMPLE_SECONDS / once))
-    peak, peak_flops = peak_loop(dtype)
+    peak, peak_flops = peak_loop(work.dtype)
     calls, peaks = [], []
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(calls) < LEAST_CALLS:
         peaks += [seconds_of(peak) for _ in range(PEAKS_A_CALL)]
-        calls.append(seconds_of(lambda: repeat(count)))
-    return Measured(min(calls) / count, peak_flops / min(peaks) / 1e9)
+        calls.append(seconds_of(lambda: work.repeat(count)))
+    return min(calls) / count, peak_flops / min(peaks) / 1e9
+
+
+def measured(works: dict[Key, Work], rounds: int = 5, seconds: float = 0.06) -> dict[Key, Rates]:
+    """Measure works in rounds over all of them, so that a slow phase meets no work in all rounds.
+
+    `seconds` is the least that one work takes in one round.
+    """
+    found: dict[Key, list[tuple[float, float]]] = {key: [] for key in works}
+    for _ in range(rounds):
+        for key, work in works.items():
+            found[key].append(paired(work, seconds))
+    rates = {}
+    for key, pairs in found.items():
+        best, peak = min(once for once, _ in pairs), max(peak for _, peak in pairs)
+        rates[key] = Rates(best, works[key].flops / best / 1e9, peak)
+    return rates

@@ -4,6 +4,9 @@ setup_cache measures all of them at once, so that each number is drawn from the 
 peak, and imports fastbp, which so is imported once instead of for every number.
 """
 
+import time
+from functools import cache, partial
+
 SHAPES = {
     "1 row, 784 to 30": (784, 30, 1, "float32"),
     "10 rows, 784 to 30": (784, 30, 10, "float32"),
@@ -26,32 +29,65 @@ class Products:
     def setup_cache(self):
         """Measure every product of every shape."""
         from .kernel_loops import Part
-        from .measure import paired
+        from .measure import measured, Work
 
-        measured = {}
+        works = {}
         for shape, (n_below, n, rows, dtype) in SHAPES.items():
             part = Part(n_below, n, rows, "relu", dtype)
             for product in self.params[0]:
-                both = paired(lambda count, p=part, name=product: p.product(name, count), dtype)
-                measured[product, shape] = both.rates(part.flops)
-        return measured
+                repeat = partial(part.product, product)
+                works[product, shape] = Work(repeat, part.flops, dtype)
+        return measured(works)
 
-    def track_gflops(self, measured, product, shape):
-        return measured[product, shape].gflops
+    def track_gflops(self, rates, product, shape):
+        return rates[product, shape].gflops
 
     track_gflops.unit = "GFLOP/s"
 
-    def track_peak_gflops(self, measured, product, shape):
-        return measured[product, shape].peak_gflops
+    def track_peak_gflops(self, rates, product, shape):
+        return rates[product, shape].peak_gflops
 
     track_peak_gflops.unit = "GFLOP/s"
 
-    def track_fraction_of_peak(self, measured, product, shape):
-        return measured[product, shape].fraction_of_peak
+    def track_fraction_of_peak(self, rates, product, shape):
+        return rates[product, shape].fraction_of_peak
 
     track_fraction_of_peak.unit = "of the FMA peak"
 
-    def track_times_the_limit(self, measured, product, shape):
-        return measured[product, shape].times_the_limit
+    def track_times_the_limit(self, rates, product, shape):
+        return rates[product, shape].times_the_limit
 
     track_times_the_limit.unit = "times the time at the FMA peak"
+
+
+@cache
+def part_of(shape):
+    """Return a part, and how often its products are to be done for a sample of some 0.2 ms."""
+    from .kernel_loops import Part
+
+    n_below, n, rows, dtype = SHAPES[shape]
+    part = Part(n_below, n, rows, "relu", dtype)
+    return part, max(1, round(2e7 / part.flops))
+
+
+class ProductTimes:
+    """The same as times, for `asv continuous`: it takes them of both commits by turns.
+
+    By the clock of the thread. A process may have the luck of its addresses, so there are several.
+    """
+
+    params = Products.params
+    param_names = Products.param_names
+    number = 1
+    warmup_time = 0
+    rounds = 5
+    repeat = (10, 100, 0.1)
+    timer = time.thread_time
+    timeout = 300
+
+    def setup(self, product, shape):
+        self.part, self.count = part_of(shape)
+        self.part.product(product, 1)
+
+    def time_product(self, product, shape):
+        self.part.product(product, self.count)

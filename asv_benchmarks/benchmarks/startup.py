@@ -67,9 +67,9 @@ class FirstEpoch:
     timeout = 300
 
     def setup(self, peer):
+        self.cold = tempfile.TemporaryDirectory(prefix="fastbp-cold-")  # teardown always runs
         self.peer, _, is_cold = peer.partition(", ")
         require(*PEERS[self.peer].modules)
-        self.cold = tempfile.TemporaryDirectory(prefix="fastbp-cold-")
         self.folder = self.cold.name if is_cold or self.peer != "fastbp" else warm_cache()
 
     def teardown(self, peer):

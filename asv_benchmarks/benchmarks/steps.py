@@ -1,5 +1,8 @@
 """A training step of each cell in compiled code: no Python, rows of X in the cache."""
 
+import time
+from functools import cache
+
 from .cells import CELLS
 
 
@@ -13,25 +16,51 @@ class Steps:
     def setup_cache(self):
         """Measure a step of every cell."""
         from .kernel_loops import Steps as Loop
-        from .measure import paired
+        from .measure import measured, Work
 
-        measured = {}
-        for name, cell in CELLS.items():
-            loop = Loop(cell)
-            measured[name] = paired(loop.run).rates(loop.flops)
-        return measured
+        loops = {name: Loop(cell) for name, cell in CELLS.items()}
+        return measured({name: Work(loop.run, loop.flops) for name, loop in loops.items()})
 
-    def track_microseconds(self, measured, cell):
-        return measured[cell].seconds * 1e6
+    def track_microseconds(self, rates, cell):
+        return rates[cell].seconds * 1e6
 
     track_microseconds.unit = "us"
 
-    def track_fraction_of_peak(self, measured, cell):
-        return measured[cell].fraction_of_peak
+    def track_fraction_of_peak(self, rates, cell):
+        return rates[cell].fraction_of_peak
 
     track_fraction_of_peak.unit = "of the FMA peak"
 
-    def track_times_the_limit(self, measured, cell):
-        return measured[cell].times_the_limit
+    def track_times_the_limit(self, rates, cell):
+        return rates[cell].times_the_limit
 
     track_times_the_limit.unit = "times the time at the FMA peak"
+
+
+@cache
+def loop_of(cell):
+    """Return the steps of a cell, and how many are to be made for a sample of some 0.2 ms."""
+    from .kernel_loops import Steps as Loop
+
+    loop = Loop(CELLS[cell])
+    return loop, max(1, round(1e7 / loop.flops))
+
+
+class StepTimes:
+    """The same as times, for `asv continuous`: see products.ProductTimes."""
+
+    params = Steps.params
+    param_names = Steps.param_names
+    number = 1
+    warmup_time = 0
+    rounds = 5
+    repeat = (10, 100, 0.1)
+    timer = time.thread_time
+    timeout = 300
+
+    def setup(self, cell):
+        self.loop, self.count = loop_of(cell)
+        self.loop.run(1)
+
+    def time_steps(self, cell):
+        self.loop.run(self.count)
