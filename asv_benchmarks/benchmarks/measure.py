@@ -8,7 +8,7 @@ clock is the thread's own, which stands still while other programs have the core
 
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -52,14 +52,6 @@ def multiply_add(x, turns):
     return w
 
 
-@cache
-def peak_loop(dtype: str) -> tuple[Callable[[], object], int]:
-    """Return a loop of multiply-adds, compiled, and how many operations it does."""
-    x = aligned_zeros(16 * CHAINS, np.dtype(dtype))
-    width = multiply_add(x, 1)
-    return lambda: multiply_add(x, PEAK_TURNS), 2 * CHAINS * PEAK_TURNS * width
-
-
 class Rates(NamedTuple):
     """What a work took, and what the processor could do at the same time."""
 
@@ -72,11 +64,6 @@ class Rates(NamedTuple):
         """1 cannot be beaten."""
         return self.gflops / self.peak_gflops
 
-    @property
-    def times_the_limit(self) -> float:
-        """Return the inverse, where less is better, as asv takes all numbers."""
-        return self.peak_gflops / self.gflops
-
 
 class Work(NamedTuple):
     """Something to measure: repeat(count) does it so often."""
@@ -84,6 +71,14 @@ class Work(NamedTuple):
     repeat: Callable[[int], object]
     flops: float  # of doing it once
     dtype: str = "float32"
+
+
+@cache
+def peak_work(dtype: str) -> Work:
+    """Return the loop of multiply-adds, compiled."""
+    x = aligned_zeros(16 * CHAINS, np.dtype(dtype))
+    width = multiply_add(x, 1)
+    return Work(partial(multiply_add, x), 2 * CHAINS * width, dtype)
 
 
 def seconds_of(call: Callable[[], object]) -> float:
@@ -101,13 +96,13 @@ def paired(work: Work, seconds: float) -> tuple[float, float]:
     work.repeat(1)
     once = min(seconds_of(lambda: work.repeat(1)) for _ in range(2))
     count = max(1, round(SAMPLE_SECONDS / once))
-    peak, peak_flops = peak_loop(work.dtype)
+    peak = peak_work(work.dtype)
     calls, peaks = [], []
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(calls) < LEAST_CALLS:
-        peaks += [seconds_of(peak) for _ in range(PEAKS_A_CALL)]
+        peaks += [seconds_of(lambda: peak.repeat(PEAK_TURNS)) for _ in range(PEAKS_A_CALL)]
         calls.append(seconds_of(lambda: work.repeat(count)))
-    return min(calls) / count, peak_flops / min(peaks) / 1e9
+    return min(calls) / count, PEAK_TURNS * peak.flops / min(peaks) / 1e9
 
 
 def measured(works: dict[Key, Work], rounds: int = 5, seconds: float = 0.06) -> dict[Key, Rates]:

@@ -19,6 +19,20 @@ SHAPES = {
 }
 
 
+class Peak:
+    """What the processor can do, in one thread: the limit of all that follows."""
+
+    params = ("float32", "float64")
+    param_names = ("dtype",)
+
+    def track_gflops(self, dtype):
+        from .measure import measured, peak_work
+
+        return measured({dtype: peak_work(dtype)})[dtype].peak_gflops
+
+    track_gflops.unit = "GFLOP/s"
+
+
 class Products:
     """Rates with what goes with a product at write-out: bias and relu, or its derivative."""
 
@@ -44,20 +58,10 @@ class Products:
 
     track_gflops.unit = "GFLOP/s"
 
-    def track_peak_gflops(self, rates, product, shape):
-        return rates[product, shape].peak_gflops
-
-    track_peak_gflops.unit = "GFLOP/s"
-
     def track_fraction_of_peak(self, rates, product, shape):
         return rates[product, shape].fraction_of_peak
 
     track_fraction_of_peak.unit = "of the FMA peak"
-
-    def track_times_the_limit(self, rates, product, shape):
-        return rates[product, shape].times_the_limit
-
-    track_times_the_limit.unit = "times the time at the FMA peak"
 
 
 @cache

@@ -31,11 +31,6 @@ class Steps:
 
     track_fraction_of_peak.unit = "of the FMA peak"
 
-    def track_times_the_limit(self, rates, cell):
-        return rates[cell].times_the_limit
-
-    track_times_the_limit.unit = "times the time at the FMA peak"
-
 
 @cache
 def loop_of(cell):
