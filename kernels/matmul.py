@@ -25,7 +25,7 @@ from .tiles import dot_columns, DOT_ROWS, dot_tile, outer_rows, outer_tile, OUTE
 PANEL_DEPTH = 128  # rows of a panel: with 4 vectors of 64 bytes, 32 KB of the first-level cache
 PANEL_SIZE = PANEL_DEPTH * 64  # elements of a panel, at most: 4 vectors of 16
 PACK_FROM = 24  # rows of C from which packing a panel pays
-BLOCK_ROWS = 192  # rows of A at a time: with 2,048 columns 1.5 MB of the second-level cache
+BLOCK_ROWS = 512  # rows of A at a time; each time, the panels are packed again
 
 
 class Matrix(NamedTuple):
