@@ -117,7 +117,8 @@ def descend_layer(net, trainee, rule, numbers, l, rows, first, last):
         matmul(-numbers.rate, transpose(delta), a_below, numbers.decay, W, net.panel)
     else:
         wanted = BLOCK_NEURONS if rows * n_below < TALL_FROM else TALL_BLOCK_NEURONS
-        blocks = max(1, (last - first + wanted // 2) // wanted)
+        most = BLOCK_SIZE // 64  # a block is at least 64 columns wide
+        blocks = max(1, (last - first + wanted // 2) // wanted, (last - first + most - 1) // most)
         neurons = max(1, (last - first + blocks - 1) // blocks)
         columns = n_below if neurons * n_below <= BLOCK_SIZE else BLOCK_SIZE // neurons // 64 * 64
         for j in range(first, last, neurons):

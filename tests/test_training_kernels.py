@@ -492,3 +492,16 @@ def test_state_slots():
     assert slots == {
         "sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2, "adamw": 2, "rmsprop": 1, "adagrad": 1,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("neurons", [127, 129, 191, 513])
+def test_blocks_of_tall_layers(neurons):
+    """Batches so large that blocks of the gradient are tall: a stored gradient gives the same."""
+    sizes, rows = [513, neurons, 2], 512
+    vector, X, y, _ = make_data(sizes, rows, dtype=np.float64)
+    ends = []
+    for clip_norm in (0.0, 1e9):  # a limit never reached, but for it the gradient is stored
+        network = Network(sizes, "tanh", "linear", "quadratic", vector, np.float64, rows=rows)
+        rule = make_rule("adam", momentum=0.9, beta2=0.999, epsilon=1e-8, clip_norm=clip_norm)
+        ends.append(network.train(network.data(X, y), rule, 0.01, rows).parameters)
+    assert max_error(*ends) < DOUBLE
