@@ -5,6 +5,7 @@ term left out, r^8/8! (float32) or r^14/14! (float64), lies below half an ulp. T
 from e^r - 1 or from the series of artanh. Every function reads one vector and gives one.
 """
 
+from .estimates import reciprocal
 from .jit import inlined, kernel
 from .simd import (
     absolute,
@@ -13,7 +14,6 @@ from .simd import (
     fma,
     is_double,
     power_of_two,
-    reciprocal,
     select,
     split_exponent,
 )

@@ -301,22 +301,6 @@ def _llvm_function(name):
 
 
 @intrinsic
-def reciprocal(typingctx, value):
-    """1 / value to a few ulp, for what a remainder will put right; value must be finite.
-
-    Many processors estimate it, and a Newton step later it is there in a quarter of the time of
-    a division; LLVM knows where.
-    """
-
-    def emit(context, builder, signature, arguments):
-        (value,) = arguments
-        one = ir.Constant(value.type, [1.0] * value.type.count)
-        return builder.fdiv(one, value, flags=("arcp", "ninf", "contract"))
-
-    return value(value), emit
-
-
-@intrinsic
 def sqrt(typingctx, value):
     """Square root of each lane."""
     return value(value), _llvm_function("sqrt")

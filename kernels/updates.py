@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .estimates import quotient, root
 from .jit import inlined, kernel
 from .simd import (
     absolute,
@@ -20,7 +21,6 @@ from .simd import (
     load,
     load_first,
     select,
-    sqrt,
     store_first,
     sum_lanes,
 )
@@ -103,14 +103,20 @@ def penalized(g, w, l1, l2):
     return fma(w, l2, fma(sign, l1, g))
 
 
+# What `_along` runs over a slice: each acts on `count` parameters, at most a vector, from
+# element i on.
+
+
+@inlined
+def _complete(rule, step, at, i, count):
+    """g' = scale g + the derivative of the penalties, where the gradient is."""
+    w, g = load_first(at.w, i, count), load_first(at.g, i, count)
+    store_first(at.g, i, penalized(g * step.scale, w, step.l1, step.l2), count)
+
+
 @inlined
 def _weight_and_gradient(step, at, i, count):
-    w = load_first(at.w, i, count)
-    g = penalized(load_first(at.g, i, count) * step.scale, w, step.l1, step.l2)
-    return w * step.decay, g
-
-
-# The optimizers: each updates `count` parameters, at most a vector, from a slice's element i on.
+    return load_first(at.w, i, count) * step.decay, load_first(at.g, i, count)
 
 
 @inlined
@@ -146,8 +152,8 @@ def _adam(rule, step, at, i, count):
     v = fma(load_first(at.v, i, count), rule.beta2, g * g * (1.0 - rule.beta2))
     store_first(at.m, i, m, count)
     store_first(at.v, i, v, count)
-    root = fma(sqrt(v), 1.0 / step.root, rule.epsilon)
-    store_first(at.w, i, fma(m / root, -step.rate, w), count)
+    length = fma(root(v), 1.0 / step.root, rule.epsilon)
+    store_first(at.w, i, fma(quotient(m, length), -step.rate, w), count)
 
 
 @inlined
@@ -156,7 +162,7 @@ def _rmsprop(rule, step, at, i, count):
     w, g = _weight_and_gradient(step, at, i, count)
     v = fma(load_first(at.m, i, count), rule.momentum, g * g * (1.0 - rule.momentum))
     store_first(at.m, i, v, count)
-    store_first(at.w, i, fma(g / (sqrt(v) + rule.epsilon), -step.rate, w), count)
+    store_first(at.w, i, fma(quotient(g, root(v) + rule.epsilon), -step.rate, w), count)
 
 
 @inlined
@@ -165,7 +171,7 @@ def _adagrad(rule, step, at, i, count):
     w, g = _weight_and_gradient(step, at, i, count)
     v = fma(g, g, load_first(at.m, i, count))
     store_first(at.m, i, v, count)
-    store_first(at.w, i, fma(g / (sqrt(v) + rule.epsilon), -step.rate, w), count)
+    store_first(at.w, i, fma(quotient(g, root(v) + rule.epsilon), -step.rate, w), count)
 
 
 @inlined
@@ -188,11 +194,13 @@ def _along(optimizer, rule, step, at, rows, columns, row_step):
 def update(rule, step, at, rows, columns, row_step):
     """Apply the rule to a block (rows, columns) of the parameters, `row_step` from row to row.
 
-    The block's gradient is dense. Each optimizer has loops of its own: a switch inside the loop
-    made Adam half as fast.
+    The block's gradient is dense, and may be overwritten. Each optimizer has loops of its own: a
+    switch inside the loop made Adam half as fast, and so did penalties.
     """
     if columns == row_step:  # rows follow each other without a gap
         rows, columns = 1, rows * columns
+    if step.scale != 1.0 or step.l1 != 0.0 or step.l2 != 0.0:
+        _along(_complete, rule, step, at, rows, columns, row_step)
     if rule.optimizer == SGD and rule.momentum == 0.0:
         _along(_sgd, rule, step, at, rows, columns, row_step)
     elif rule.optimizer == SGD:
