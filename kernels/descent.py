@@ -10,11 +10,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .backward import bias_gradient, error_below, store_gradient, weight_gradient
+from .backward import bias_gradient, error_below, store_gradient
 from .batch import batch_weight
 from .jit import inlined, kernel
 from .layout import BLOCK_NEURONS, BLOCK_SIZE, TALL_BLOCK_NEURONS, TALL_FROM
-from .matmul import column_range, matmul, row_range, transpose
+from .matmul import (
+    column_range,
+    Matrix,
+    matmul,
+    pack,
+    PACK_FROM,
+    pack_panels,
+    PANEL_COLUMNS,
+    row_range,
+    transpose,
+)
 from .net import a_matrix, delta_matrix, layer_of, weight_matrix
 from .simd import advance, lanes
 from .threads import share, wait_for_all
@@ -43,8 +53,9 @@ def descend(net, trainee, rows_pass, rule, rate, t, rows, team):
     for l in range(net.depth, 0, -1):
         # W^l may change only when all of delta^(l-1) has been computed from it.
         propagate_below(net, rows_pass, l, rows, team)
+        a_below = below(net, l, rows, team)
         first, last = share(layer_of(net, l).neurons, lanes(net.arena), team)
-        descend_layer(net, trainee, rule, numbers, l, rows, first, last)
+        descend_layer(net, trainee, rule, numbers, l, a_below, first, last)
     wait_for_all(team)
 
 
@@ -106,27 +117,42 @@ def propagate_below(net, rows_pass, l, rows, team):
 
 
 @inlined
-def descend_layer(net, trainee, rule, numbers, l, rows, first, last):
-    """BP3 and BP4 of neurons first .. last-1 of layer l, each block applied at once."""
-    layer, a_below = layer_of(net, l), a_matrix(net, l - 1, rows)
-    n_below = a_below.columns
-    if rule.optimizer == SGD and rule.momentum == 0.0 and rule.l1 == 0.0:
-        # W <- (1 - eta l2) W - eta nabla_w is a product itself, done before W leaves registers.
-        delta = column_range(delta_matrix(net, l, rows), first, last)
-        W = row_range(weight_matrix(net, l), first, last)
-        matmul(-numbers.rate, transpose(delta), a_below, numbers.decay, W, net.panel)
-    else:
-        wanted = BLOCK_NEURONS if rows * n_below < TALL_FROM else TALL_BLOCK_NEURONS
-        most = BLOCK_SIZE // 64  # a block is at least 64 columns wide
-        blocks = max(1, (last - first + wanted // 2) // wanted, (last - first + most - 1) // most)
-        neurons = max(1, (last - first + blocks - 1) // blocks)
-        columns = n_below if neurons * n_below <= BLOCK_SIZE else BLOCK_SIZE // neurons // 64 * 64
-        for j in range(first, last, neurons):
-            j_end = min(j + neurons, last)
-            for k in range(0, n_below, columns):
-                k_end = min(k + columns, n_below)
+def below(net, l, rows, team):
+    """a^(l-1), packed by all threads together where many products will read it."""
+    a_below = a_matrix(net, l - 1, rows)
+    if rows < PACK_FROM or layer_of(net, l).neurons < PACK_FROM:
+        return a_below
+    first, last = share(a_below.columns, PANEL_COLUMNS, team)
+    pack_panels(column_range(a_below, first, last), advance(net.packed, first * rows))
+    wait_for_all(team)
+    return Matrix(net.packed, rows, a_below.columns, 0, 0)
+
+
+@inlined
+def descend_layer(net, trainee, rule, numbers, l, a_below, first, last):
+    """BP3 and BP4 of neurons first .. last-1 of layer l, each block applied at once.
+
+    For plain SGD, W <- (1 - eta l2) W - eta nabla_w is a product itself.
+    """
+    layer, n_below, rows = layer_of(net, l), a_below.columns, a_below.rows
+    is_product = rule.optimizer == SGD and rule.momentum == 0.0 and rule.l1 == 0.0
+    most = BLOCK_NEURONS if rows * n_below <= TALL_FROM else TALL_BLOCK_NEURONS
+    most = max(1, min(most, BLOCK_SIZE // n_below))
+    blocks = max(1, (last - first + most - 1) // most)
+    for block in range(blocks):
+        j, j_end = first + (last - first) * block // blocks, first + (last - first) * (block + 1) // blocks
+        delta = column_range(delta_matrix(net, l, rows), j, j_end)
+        if rows >= PACK_FROM:
+            delta = pack(delta, net.deltas)
+        W = row_range(weight_matrix(net, l), j, j_end)
+        if is_product:
+            matmul(-numbers.rate, transpose(delta), a_below, numbers.decay, W, net.panel)
+        else:
+            for k in range(0, n_below, BLOCK_SIZE):
+                k_end = min(k + BLOCK_SIZE, n_below)
+                nabla_w = Matrix(net.block, j_end - j, k_end - k, k_end - k, 1)
                 a_part = column_range(a_below, k, k_end)
-                weight_gradient(net, a_part, l, rows, j, j_end, net.block, False)
+                matmul(1.0, transpose(delta), a_part, 0.0, nabla_w, net.panel)
                 where = slice_of(net, trainee, layer.weights + j * n_below + k, net.block)
                 update(rule, numbers, where, j_end - j, k_end - k, n_below)
     for j in range(first, last, BLOCK_SIZE):

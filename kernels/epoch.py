@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .batch import batch_weight, finish_row, gather_row, gather_target, prefetch_row
+from .batch import batch_weight, finish_row, gather_row, gather_target, prefetch_row, ROWS_AHEAD
 from .descent import descend, descend_clipped, Trainee
 from .dropout import drop
 from .forward import forward_layer
@@ -114,14 +114,14 @@ def propagate(net, examples, rows_pass, rule, step, rows, report, team):
     first_row, last_row = share(rows, 1, team)
     finite = True
     for r in range(first_row, last_row):
-        source = rows_pass.order[step * rows_pass.batch_size + r]
+        at = step * rows_pass.batch_size + r
+        if at + ROWS_AHEAD < rows_pass.order.size:
+            prefetch_row(examples, rows_pass.order[at + ROWS_AHEAD])
+        source = rows_pass.order[at]
         finite &= gather_row(net, examples, source, r)
         gather_target(net, examples, source, r)
     if not finite:
         team.barrier[BAD_INPUT] = 1
-    start = (step + 1) * rows_pass.batch_size
-    for r in range(start + first_row, min(start + last_row, rows_pass.order.size)):
-        prefetch_row(examples, rows_pass.order[r])
     # Here, since behind later barriers another thread may be first to change a weight.
     penalties = penalty_of_all(net, rule) if rule.per_row and team.thread == 0 else 0.0
     wait_for_all(team)

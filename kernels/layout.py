@@ -25,12 +25,11 @@ BLOCK_ROWS = 128  # rows at a time in inference and full-batch gradients: arenas
 # Rows that begin so many bytes apart fall into few sets of the caches and drive each other out:
 # such rows get one more cache line: 12 % of a step of [784, 2048, 2048, 10].
 ALIASING = 2048
-# A block of the weight gradient: 32 KB of float32, so that the optimizer finds it in the
-# first-level cache. It has about so many neurons that each load of a^(l-1) serves many tiles, and
-# more where a^(l-1) is too large for the second-level cache and loads are dear.
-BLOCK_SIZE = 8192
-BLOCK_NEURONS = 48
-TALL_BLOCK_NEURONS = 128
+# A block of the weight gradient, all of some neurons' where it can be: the optimizer finds it in
+# the second-level cache, and parameters and state in one stretch.
+BLOCK_SIZE = 1 << 17
+BLOCK_NEURONS = 24
+TALL_BLOCK_NEURONS = 48
 TALL_FROM = 1 << 18  # elements of a^(l-1)
 
 
@@ -60,6 +59,8 @@ class Plan(NamedTuple):
     row_hits: int
     blocks: int  # first thread's gradient block
     panels: int  # first thread's panel (matmul.py)
+    packed: int  # a^(l-1), packed for the gradient
+    deltas: int  # first thread's part of delta^l, packed
     size: int  # of the arena
 
 
@@ -126,10 +127,13 @@ def plan(sizes, activations, loss, rows, dtype, threads=1) -> Plan:
     row_weights, row_costs, row_hits = place(rows), place(rows), place(rows)
     blocks = place(threads * BLOCK_SIZE)
     panels = place(threads * PANEL_SIZE)
+    packed = place(rows * max(-(-n // line) * line for n in sizes[:-1]))
+    deltas = place(threads * rows * TALL_BLOCK_NEURONS)
     table = np.array(layers, np.int64)
     return Plan(
-        table, int(loss), int(rows), targets, row_weights, row_costs, row_hits, blocks, panels, at
-    )
+        table, int(loss), int(rows), targets, row_weights, row_costs, row_hits, blocks, panels,
+        packed, deltas, at,
+    )  # fmt: skip
 
 
 def arena_size(plan: Plan) -> int:

@@ -8,7 +8,7 @@ whose caller keeps the arrays alive, begins with `open_net` and `open_data`.
 from typing import NamedTuple
 
 from .jit import inlined, kernel
-from .layout import BLOCK_SIZE, Layer
+from .layout import BLOCK_SIZE, Layer, TALL_BLOCK_NEURONS
 from .matmul import matrix, PANEL_SIZE
 from .simd import pointer
 
@@ -30,6 +30,8 @@ class Net(NamedTuple):
     row_hits: int
     block: object  # pointer to this thread's gradient block
     panel: object  # pointer to this thread's panel
+    packed: object  # pointer to the packed a^(l-1)
+    deltas: object  # pointer to this thread's packed part of delta^l
 
 
 class Examples(NamedTuple):
@@ -61,6 +63,8 @@ def open_net(plan, parameters, arena, thread):
         plan.row_hits,
         pointer(arena, plan.blocks + thread * BLOCK_SIZE),
         pointer(arena, plan.panels + thread * PANEL_SIZE),
+        pointer(arena, plan.packed),
+        pointer(arena, plan.deltas + thread * plan.rows * TALL_BLOCK_NEURONS),
     )
 
 

@@ -78,6 +78,8 @@ def wait_for_all(team):
 def share(count, unit, team):
     """(first, last) of this thread's part of range(count), cut at multiples of `unit`."""
     thread, n_threads = team.thread, team.n_threads
+    if n_threads == 1:
+        return 0, count
     units = (count + unit - 1) // unit
     first = units * thread // n_threads * unit
     last = units * (thread + 1) // n_threads * unit

@@ -106,15 +106,22 @@ def outer_tile(
         vectors = builder.sdiv(builder.add(columns, _INT(lanes - 1)), _INT(lanes))
         full_lanes = builder.mul(builder.sub(vectors, _INT(1)), _INT(lanes))
         tail = emit_loop_mask(builder, builder.sub(columns, full_lanes), lanes)
-        every = ir.Constant(tail.type, [1] * lanes)
         # With beta = 0 nothing is read: C may hold anything.
-        is_read = builder.fcmp_unordered("!=", beta, ir.Constant(beta.type, 0))
-        is_read = emit_broadcast(builder, is_read, lanes)
+        adds = builder.fcmp_unordered("!=", beta, ir.Constant(beta.type, 0))
         alpha = emit_broadcast(builder, alpha, lanes)
         beta = emit_broadcast(builder, beta, lanes)
 
+        def write(sums, n_vectors, combine):
+            for n, value in enumerate(sums):
+                i, j = divmod(n, n_vectors)
+                mask = tail if j == n_vectors - 1 else None
+                c_ij = builder.gep(c, [builder.add(builder.mul(c_row, _INT(i)), _INT(j * lanes))])
+                new = builder.fmul(value, alpha)
+                if combine is not None:
+                    new = combine(emit_load(builder, c_ij, vector, mask), new)
+                emit_store(builder, new, c_ij, mask)
+
         def emit_tile(n_rows, n_vectors):
-            masks = [every] * (n_vectors - 1) + [tail]
             a_rows = [builder.gep(a, [builder.mul(a_row, _INT(i))]) for i in range(n_rows)]
 
             def multiply_add(k, sums):
@@ -142,15 +149,11 @@ def outer_tile(
 
             zeros = [ir.Constant(vector, None)] * (n_rows * n_vectors)
             sums = _emit_depth_loop(builder, depth, zeros, multiply_add)
-            for i in range(n_rows):
-                for j in range(n_vectors):
-                    c_ij = builder.gep(
-                        c, [builder.add(builder.mul(c_row, _INT(i)), _INT(j * lanes))]
-                    )
-                    mask = builder.and_(masks[j], is_read)
-                    old = builder.fmul(emit_load(builder, c_ij, vector, mask), beta)
-                    new = emit_fma(builder, sums[i * n_vectors + j], alpha, old)
-                    emit_store(builder, new, c_ij, tail if j == n_vectors - 1 else None)
+            with builder.if_else(adds) as (to_what_is_there, afresh):
+                with to_what_is_there:
+                    write(sums, n_vectors, lambda old, new: emit_fma(builder, old, beta, new))
+                with afresh:
+                    write(sums, n_vectors, None)
 
         shapes = [(i, j) for j, most in OUTER_ROWS.items() for i in range(1, most + 1)]
         _emit_shape_switch(builder, rows, vectors, shapes, emit_tile)
