@@ -26,7 +26,7 @@ from .matmul import (
     transpose,
 )
 from .net import a_matrix, delta_matrix, layer_of, weight_matrix
-from .simd import advance, lanes
+from .simd import advance, lanes, parts
 from .threads import share, wait_for_all
 from .updates import begin_step, limit_norm, norm, penalize, SGD, Slice, update, without_penalties
 
@@ -125,7 +125,7 @@ def below(net, l, rows, team):
     first, last = share(a_below.columns, PANEL_COLUMNS, team)
     pack_panels(column_range(a_below, first, last), advance(net.packed, first * rows))
     wait_for_all(team)
-    return Matrix(net.packed, rows, a_below.columns, 0, 0)
+    return Matrix(net.packed, rows, a_below.columns, rows, 0)
 
 
 @inlined
@@ -137,10 +137,12 @@ def descend_layer(net, trainee, rule, numbers, l, a_below, first, last):
     layer, n_below, rows = layer_of(net, l), a_below.columns, a_below.rows
     is_product = rule.optimizer == SGD and rule.momentum == 0.0 and rule.l1 == 0.0
     most = BLOCK_NEURONS if rows * n_below <= TALL_FROM else TALL_BLOCK_NEURONS
-    most = max(1, min(most, BLOCK_SIZE // n_below))
-    blocks = max(1, (last - first + most - 1) // most)
-    for block in range(blocks):
-        j, j_end = first + (last - first) * block // blocks, first + (last - first) * (block + 1) // blocks
+    while most > 1 and most * n_below > BLOCK_SIZE:
+        most //= 2
+    blocks = parts(max(1, last - first), most)
+    neurons = parts(max(1, last - first), blocks)
+    for j in range(first, last, neurons):
+        j_end = min(j + neurons, last)
         delta = column_range(delta_matrix(net, l, rows), j, j_end)
         if rows >= PACK_FROM:
             delta = pack(delta, net.deltas)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .matmul import PANEL_SIZE
+from .matmul import PANEL_COLUMNS, PANEL_SIZE
 from .target import ALIGNMENT
 
 BLOCK_ROWS = 128  # rows at a time in inference and full-batch gradients: arenas stay in cache
@@ -127,8 +127,8 @@ def plan(sizes, activations, loss, rows, dtype, threads=1) -> Plan:
     row_weights, row_costs, row_hits = place(rows), place(rows), place(rows)
     blocks = place(threads * BLOCK_SIZE)
     panels = place(threads * PANEL_SIZE)
-    packed = place(rows * max(-(-n // line) * line for n in sizes[:-1]))
-    deltas = place(threads * rows * TALL_BLOCK_NEURONS)
+    packed = place(rows * max(-(-n // PANEL_COLUMNS) * PANEL_COLUMNS for n in sizes[:-1]))
+    deltas = place(threads * rows * PANEL_COLUMNS)
     table = np.array(layers, np.int64)
     return Plan(
         table, int(loss), int(rows), targets, row_weights, row_costs, row_hits, blocks, panels,

@@ -21,9 +21,9 @@ C in any way without changing a bit.
 from typing import NamedTuple
 
 from .jit import inlined, kernel
-from .simd import advance, lanes, load_first, pointer, prefetch, store, transpose_block
+from .simd import advance, lanes, load_first, parts, pointer, prefetch, store, transpose_block
 from .target import ALIGNMENT, VECTOR_BYTES
-from .tiles import dot_columns, DOT_ROWS, dot_tile, outer_rows, outer_tile, OUTER_VECTORS
+from .tiles import dot_columns, DOT_ROWS, dot_tile, outer_rows, outer_tile, OUTER_VECTORS as PANEL_VECTORS
 
 PANEL_DEPTH = 128  # rows of a panel: with 4 vectors of 64 bytes, 32 KB of the first-level cache
 PANEL_COLUMNS = 64  # of a panel, at most: 4 vectors of 16
@@ -36,13 +36,17 @@ BLOCK_COLUMNS = 256
 
 
 class Matrix(NamedTuple):
-    """Element (i, j) is at data[i * row_step + j * column_step]; of a packed one, no step is told."""
+    """Element (i, j) is at data[i * row_step + j * column_step].
+
+    A packed matrix has its panels, of whole vectors, one after the other: its column_step is 0, and
+    its row_step the number of rows that were packed, so that panel j begins at j row_step.
+    """
 
     data: object  # pointer to element (0, 0)
     rows: int
     columns: int
     row_step: int
-    column_step: int  # 0 where it was packed panel by panel
+    column_step: int
 
 
 @kernel
@@ -60,14 +64,15 @@ def transpose(A):
 @kernel
 def row_range(A, first, last):
     """Rows first .. last-1 of A."""
-    data = advance(A.data, first * A.row_step)
+    step = A.row_step if A.column_step != 0 else PANEL_VECTORS * lanes(A.data)
+    data = advance(A.data, first * step)
     return Matrix(data, last - first, A.columns, A.row_step, A.column_step)
 
 
 @kernel
 def column_range(A, first, last):
     """Columns first .. last-1 of A; of a packed one, from the beginning of a panel on."""
-    step = A.column_step if A.column_step != 0 else A.rows
+    step = A.column_step if A.column_step != 0 else A.row_step
     data = advance(A.data, first * step)
     return Matrix(data, A.rows, last - first, A.row_step, A.column_step)
 
@@ -75,12 +80,17 @@ def column_range(A, first, last):
 @kernel
 def matmul(alpha, A, B, beta, C, panel):
     """C = alpha A B + beta C; `panel` points to PANEL_SIZE elements of this thread's own."""
-    width = OUTER_VECTORS * lanes(C.data)
+    if C.rows == 0 or C.columns == 0:  # a thread that has no share
+        return
     packs = B.column_step > 1 or (B.column_step == 1 and C.rows >= PACK_FROM)
+    width = PANEL_VECTORS * lanes(C.data)
+    while 2 * width * min(B.rows, PANEL_DEPTH) <= PANEL_SIZE:
+        width *= 2  # several panels at a time: as many columns as fit into the same cache
+    group = max(width, BLOCK_COLUMNS)
     for i in range(0, C.rows, BLOCK_ROWS):
         i_end = min(i + BLOCK_ROWS, C.rows)
-        for j in range(0, C.columns, BLOCK_COLUMNS):
-            j_end = min(j + BLOCK_COLUMNS, C.columns)
+        for j in range(0, C.columns, group):
+            j_end = min(j + group, C.columns)
             for k in range(0, B.rows, PANEL_DEPTH):
                 A_slab = column_range(row_range(A, i, i_end), k, min(k + PANEL_DEPTH, B.rows))
                 for p in range(j, j_end, width):
@@ -88,7 +98,7 @@ def matmul(alpha, A, B, beta, C, panel):
                     b, ahead = _panel(B, k, p, p_end), row_range(B, 0, 0)
                     if packs:
                         ahead = _panel_after(B, k, p_end, j, j_end, width)
-                        b = pack(b, panel)
+                        b = pack_panels(b, panel)
                     C_panel = column_range(row_range(C, i, i_end), p, p_end)
                     multiply_panel(alpha, A_slab, b, beta if k == 0 else 1.0, C_panel, ahead)
 
@@ -96,14 +106,7 @@ def matmul(alpha, A, B, beta, C, panel):
 @inlined
 def _panel(B, k, first, last):
     """At most PANEL_DEPTH rows of B from k on, columns first .. last-1."""
-    rows = max(0, min(PANEL_DEPTH, B.rows - k))
-    if B.column_step == 0:
-        width = OUTER_VECTORS * lanes(B.data)
-        row_step = _whole_vectors(min(width, B.columns - first), B.data)
-        data = advance(B.data, first * B.rows + k * row_step)
-        return Matrix(data, rows, last - first, row_step, 1)
-    data = advance(B.data, k * B.row_step + first * B.column_step)
-    return Matrix(data, rows, last - first, B.row_step, B.column_step)
+    return row_range(column_range(B, first, last), k, max(k, min(k + PANEL_DEPTH, B.rows)))
 
 
 @inlined
@@ -117,25 +120,32 @@ def _panel_after(B, k, p, j, j_end, width):
 
 @kernel
 def multiply_panel(alpha, A, B, beta, C, ahead):
-    """C = alpha A B + beta C, for a B of at most PANEL_DEPTH rows and a tile's columns.
+    """C = alpha A B + beta C, for a panel B; from the last rows of C to the first.
 
-    Before each tile the memory is asked for a part of another matrix, that which is needed next.
+    The weights that a forward product read last are those that the update finds in the first-level
+    cache: for one example at a time, half of them. Meanwhile the memory is asked for the rows of
+    another matrix.
     """
-    most = outer_rows(C.data, C.columns)
-    n_tiles = (C.rows + most - 1) // most
+    width = PANEL_VECTORS * lanes(C.data)
+    n_tiles = parts(C.rows, outer_rows(C.data, C.columns))
     # As even as can be: 10 rows are 5 + 5 rather than 6 + 4.
-    rows, larger = C.rows // n_tiles, C.rows % n_tiles
-    asked = (ahead.rows + n_tiles - 1) // n_tiles
-    i = 0
+    rows = parts(C.rows, n_tiles)
+    smaller = rows * n_tiles - C.rows
+    asked = parts(ahead.rows, n_tiles)
+    i = C.rows
     for tile in range(n_tiles):
         _ask_for_rows(ahead, tile * asked, (tile + 1) * asked)
-        height = rows + 1 if tile < larger else rows
+        height = rows - 1 if tile < smaller else rows
+        i -= height
         a, c = advance(A.data, i * A.row_step), advance(C.data, i * C.row_step)
-        outer_tile(
-            height, C.columns, A.columns, a, A.row_step, A.column_step, B.data, B.row_step,
-            alpha, beta, c, C.row_step,
-        )  # fmt: skip
-        i += height
+        for j in range(0, C.columns, width):
+            columns = min(width, C.columns - j)
+            b = column_range(B, j, j + columns)
+            b_row = B.row_step if B.column_step == 1 else width
+            outer_tile(
+                height, columns, A.columns, a, A.row_step, A.column_step, b.data, b_row,
+                alpha, beta, advance(c, j), C.row_step,
+            )  # fmt: skip
 
 
 @inlined
@@ -154,25 +164,27 @@ def _ask_for_rows(A, first, last):
 @kernel
 def matmul_transposed(A, B, C):
     """C = A B^T by dot tiles, for few rows or columns of C, where packing B would not pay."""
-    n_tiles = (C.rows + DOT_ROWS - 1) // DOT_ROWS
-    rows, larger = C.rows // n_tiles, C.rows % n_tiles
+    if C.rows == 0 or C.columns == 0:  # a thread that has no share
+        return
+    n_tiles = parts(C.rows, DOT_ROWS)
+    rows = parts(C.rows, n_tiles)
+    larger = C.rows - (rows - 1) * n_tiles
     i = 0
     for tile in range(n_tiles):
-        height = rows + 1 if tile < larger else rows
-        a, c = row_range(A, i, i + height), row_range(C, i, i + height)
-        _multiply_rows_transposed(a, B, c)
+        height = rows if tile < larger else rows - 1
+        _multiply_rows_transposed(row_range(A, i, i + height), B, row_range(C, i, i + height))
         i += height
 
 
 @inlined
 def _multiply_rows_transposed(A, B, C):
     """C = A B^T, for at most DOT_ROWS rows."""
-    most = dot_columns(C.data, C.rows)
-    n_tiles = (C.columns + most - 1) // most
-    columns, larger = C.columns // n_tiles, C.columns % n_tiles
+    n_tiles = parts(C.columns, dot_columns(C.data, C.rows))
+    columns = parts(C.columns, n_tiles)
+    larger = C.columns - (columns - 1) * n_tiles
     j = 0
     for tile in range(n_tiles):
-        width = columns + 1 if tile < larger else columns
+        width = columns if tile < larger else columns - 1
         b, c = advance(B.data, j * B.row_step), advance(C.data, j)
         dot_tile(C.rows, width, A.columns, A.data, A.row_step, b, B.row_step, c, C.row_step)
         j += width
@@ -181,16 +193,17 @@ def _multiply_rows_transposed(A, B, C):
 @kernel
 def pack_panels(B, data):
     """Copy B, panel by panel; return the packed matrix."""
-    width = OUTER_VECTORS * lanes(data)
+    width = PANEL_VECTORS * lanes(data)
     for j in range(0, B.columns, width):
         pack(column_range(B, j, min(j + width, B.columns)), advance(data, j * B.rows))
-    return Matrix(data, B.rows, B.columns, 0, 0)
+    return Matrix(data, B.rows, B.columns, B.rows, 0)
 
 
 @inlined
 def pack(B, data):
-    """Copy B, or transpose it, to where its rows lie densely, in whole vectors; return that."""
-    row_step, width = _whole_vectors(B.columns, data), lanes(data)
+    """Copy a panel of B, or transpose it, to where its rows lie densely; return that."""
+    width = lanes(data)
+    row_step = PANEL_VECTORS * width
     if B.column_step == 1:
         for k in range(B.rows):
             for j in range(0, B.columns, width):
@@ -205,10 +218,3 @@ def pack(B, data):
                     advance(data, k * row_step + j), row_step,
                 )  # fmt: skip
     return Matrix(data, B.rows, B.columns, row_step, 1)
-
-
-@inlined
-def _whole_vectors(columns, data):
-    """So many numbers, rounded up to whole vectors."""
-    width = lanes(data)
-    return (columns + width - 1) // width * width
