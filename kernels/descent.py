@@ -21,7 +21,7 @@ from .matmul import (
     pack,
     PACK_FROM,
     pack_panels,
-    PANEL_COLUMNS,
+    PANEL_VECTORS,
     row_range,
     transpose,
 )
@@ -74,6 +74,7 @@ def descend_clipped(net, trainee, rows_pass, rule, rate, t, rows, team):
     wait_for_all(team)
     # Every thread takes the norm of the whole, for the same bits everywhere.
     length = norm(nabla, trainee.n_parameters)
+    wait_for_all(team)  # `update` scales the gradient in place
     scale = rule.clip_norm / length if length > rule.clip_norm else 1.0
     numbers = begin_step(rule, rate, t, scale, 0.0)
     for l in range(1, net.depth + 1):
@@ -122,7 +123,8 @@ def below(net, l, rows, team):
     a_below = a_matrix(net, l - 1, rows)
     if rows < PACK_FROM or layer_of(net, l).neurons < PACK_FROM:
         return a_below
-    first, last = share(a_below.columns, PANEL_COLUMNS, team)
+    wait_for_all(team)  # until nobody reads what was packed before
+    first, last = share(a_below.columns, PANEL_VECTORS * lanes(net.arena), team)
     pack_panels(column_range(a_below, first, last), advance(net.packed, first * rows))
     wait_for_all(team)
     return Matrix(net.packed, rows, a_below.columns, rows, 0)
@@ -139,19 +141,20 @@ def descend_layer(net, trainee, rule, numbers, l, a_below, first, last):
     most = BLOCK_NEURONS if rows * n_below <= TALL_FROM else TALL_BLOCK_NEURONS
     while most > 1 and most * n_below > BLOCK_SIZE:
         most //= 2
+    columns = BLOCK_SIZE // (PANEL_VECTORS * lanes(net.arena)) * (PANEL_VECTORS * lanes(net.arena))
     blocks = parts(max(1, last - first), most)
     neurons = parts(max(1, last - first), blocks)
     for j in range(first, last, neurons):
         j_end = min(j + neurons, last)
         delta = column_range(delta_matrix(net, l, rows), j, j_end)
         if rows >= PACK_FROM:
-            delta = pack(delta, net.deltas)
+            delta = pack(delta, net.deltas, TALL_BLOCK_NEURONS)
         W = row_range(weight_matrix(net, l), j, j_end)
         if is_product:
             matmul(-numbers.rate, transpose(delta), a_below, numbers.decay, W, net.panel)
         else:
-            for k in range(0, n_below, BLOCK_SIZE):
-                k_end = min(k + BLOCK_SIZE, n_below)
+            for k in range(0, n_below, columns):
+                k_end = min(k + columns, n_below)
                 nabla_w = Matrix(net.block, j_end - j, k_end - k, k_end - k, 1)
                 a_part = column_range(a_below, k, k_end)
                 matmul(1.0, transpose(delta), a_part, 0.0, nabla_w, net.panel)

@@ -127,8 +127,8 @@ def plan(sizes, activations, loss, rows, dtype, threads=1) -> Plan:
     row_weights, row_costs, row_hits = place(rows), place(rows), place(rows)
     blocks = place(threads * BLOCK_SIZE)
     panels = place(threads * PANEL_SIZE)
-    packed = place(rows * max(-(-n // PANEL_COLUMNS) * PANEL_COLUMNS for n in sizes[:-1]))
-    deltas = place(threads * rows * PANEL_COLUMNS)
+    packed = place(rows * (max(sizes[:-1]) + PANEL_COLUMNS))
+    deltas = place(threads * rows * TALL_BLOCK_NEURONS)
     table = np.array(layers, np.int64)
     return Plan(
         table, int(loss), int(rows), targets, row_weights, row_costs, row_hits, blocks, panels,

@@ -86,7 +86,9 @@ def matmul(alpha, A, B, beta, C, panel):
     width = PANEL_VECTORS * lanes(C.data)
     while 2 * width * min(B.rows, PANEL_DEPTH) <= PANEL_SIZE:
         width *= 2  # several panels at a time: as many columns as fit into the same cache
-    group = max(width, BLOCK_COLUMNS)
+    group = width
+    while group < BLOCK_COLUMNS:
+        group += width
     for i in range(0, C.rows, BLOCK_ROWS):
         i_end = min(i + BLOCK_ROWS, C.rows)
         for j in range(0, C.columns, group):
@@ -195,15 +197,14 @@ def pack_panels(B, data):
     """Copy B, panel by panel; return the packed matrix."""
     width = PANEL_VECTORS * lanes(data)
     for j in range(0, B.columns, width):
-        pack(column_range(B, j, min(j + width, B.columns)), advance(data, j * B.rows))
+        pack(column_range(B, j, min(j + width, B.columns)), advance(data, j * B.rows), width)
     return Matrix(data, B.rows, B.columns, B.rows, 0)
 
 
 @inlined
-def pack(B, data):
-    """Copy a panel of B, or transpose it, to where its rows lie densely; return that."""
+def pack(B, data, row_step):
+    """Copy B, or transpose it, to where its rows lie close together; return that."""
     width = lanes(data)
-    row_step = PANEL_VECTORS * width
     if B.column_step == 1:
         for k in range(B.rows):
             for j in range(0, B.columns, width):

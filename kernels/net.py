@@ -8,8 +8,8 @@ whose caller keeps the arrays alive, begins with `open_net` and `open_data`.
 from typing import NamedTuple
 
 from .jit import inlined, kernel
-from .layout import BLOCK_SIZE, Layer
-from .matmul import matrix, PANEL_COLUMNS, PANEL_SIZE
+from .layout import BLOCK_SIZE, Layer, TALL_BLOCK_NEURONS
+from .matmul import matrix, PANEL_SIZE
 from .simd import pointer
 
 LAYER_FIELDS = len(Layer._fields)
@@ -64,7 +64,7 @@ def open_net(plan, parameters, arena, thread):
         pointer(arena, plan.blocks + thread * BLOCK_SIZE),
         pointer(arena, plan.panels + thread * PANEL_SIZE),
         pointer(arena, plan.packed),
-        pointer(arena, plan.deltas + thread * plan.rows * PANEL_COLUMNS),
+        pointer(arena, plan.deltas + thread * plan.rows * TALL_BLOCK_NEURONS),
     )
 
 
