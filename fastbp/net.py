@@ -124,7 +124,7 @@ class Net:
         net = self._architecture
         rows = features(X, net.sizes[0], net.dtype)
         out = np.empty((rows.shape[0], net.sizes[-1]), net.dtype)
-        bad_row = self._workspace.run(forward.forward, self._frozen, rows, out)
+        bad_row = self._workspace.forward(self._frozen, rows, out)
         if bad_row >= 0:
             refuse_not_finite(rows)
         return out

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastbp.architecture import Architecture
 from fastbp.kernels import layout
+from fastbp.kernels.forward import forward
 from fastbp.validation import Array
 
 __all__ = ["Workspace"]
@@ -18,16 +19,27 @@ class Workspace:
     an arena of its own, for that call.
     """
 
-    __slots__ = ("_busy", "arena", "plan")
+    __slots__ = ("_busy", "arena", "plan", "table")
 
     def __init__(self, net: Architecture, rows: int = layout.BLOCK_ROWS, threads: int = 1) -> None:
         self.plan = net.plan(rows, threads)
+        self.table: Array = layout.plan_table(self.plan)
         self.arena: Array = self._new_arena(net.dtype)
         self._busy = threading.Lock()
 
     def _new_arena(self, dtype: Any) -> Array:
         arena: Array = layout.aligned_zeros(layout.arena_size(self.plan), dtype)
         return arena
+
+    def forward(self, parameters: Array, X: Array, out: Array) -> int:
+        """Call the kernel of that name; -1, or a row near which X is not finite."""
+        if not self._busy.acquire(blocking=False):
+            arena = self._new_arena(self.arena.dtype)
+            return int(forward(self.table, parameters, arena, X, out))
+        try:
+            return int(forward(self.table, parameters, self.arena, X, out))
+        finally:
+            self._busy.release()
 
     def run(self, kernel: Callable[..., Any], parameters: Array, *arguments: Any) -> Any:
         """Call an inference or gradient kernel: kernel(plan, parameters, arena, ...)."""

@@ -8,7 +8,7 @@ from .activations import activate_layer, SOFTMAX
 from .jit import inlined, kernel
 from .losses import softmax
 from .matmul import column_range, matmul, matmul_transposed, matrix, row_range, transpose
-from .net import a_matrix, layer_of, open_net, weight_matrix, z_matrix
+from .net import a_matrix, layer_of, open_table, weight_matrix, z_matrix
 from .simd import broadcast, fma, lanes, load, load_first, pointer, store_first, sum_lanes
 
 # A forward product is made of dot tiles below so many rows, or up to twice as many where they are
@@ -71,12 +71,12 @@ def is_finite(X, start, end):
 
 
 @kernel
-def forward(plan, parameters, arena, X, out):
+def forward(table, parameters, arena, X, out):
     """Output activations of all rows of X (n, n_0) into out (n, n_L), a block at a time.
 
-    Returns -1, or the first row of a block of X in which a number is not finite.
+    `table` is the plan as layout.plan_table gives it. Returns -1, or the first row of a block of X in which a number is not finite.
     """
-    net = open_net(plan, parameters, arena, 0)
+    net = open_table(table, parameters, arena)
     n_rows, n_0, x, y = X.shape[0], X.shape[1], pointer(X, 0), pointer(out, 0)
     output = layer_of(net, net.depth)
     n = output.neurons

@@ -50,21 +50,37 @@ class Examples(NamedTuple):
 @inlined
 def open_net(plan, parameters, arena, thread):
     """The Net of a plan, its parameters and its arena, for one of the threads."""
+    depth = plan.layers.shape[0] - 1
+    return _net(pointer(plan.layers, 0), depth, plan[1:], parameters, arena, thread)
+
+
+@inlined
+def open_table(table, parameters, arena):
+    """The Net of a plan that is given as layout.plan_table, for one thread."""
+    t = pointer(table, 0)
+    numbers = t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9], t[10]
+    depth = (table.size - len(numbers)) // LAYER_FIELDS - 1
+    return _net(pointer(table, len(numbers)), depth, numbers, parameters, arena, 0)
+
+
+@inlined
+def _net(layers, depth, numbers, parameters, arena, thread):
+    loss, rows, targets, weights, costs, hits, blocks, panels, packed, deltas, _ = numbers
     return Net(
         pointer(parameters, 0),
         pointer(arena, 0),
-        pointer(plan.layers, 0),
-        plan.layers.shape[0] - 1,
-        plan.loss,
-        plan.rows,
-        plan.targets,
-        plan.row_weights,
-        plan.row_costs,
-        plan.row_hits,
-        pointer(arena, plan.blocks + thread * BLOCK_SIZE),
-        pointer(arena, plan.panels + thread * PANEL_SIZE),
-        pointer(arena, plan.packed),
-        pointer(arena, plan.deltas + thread * plan.rows * TALL_BLOCK_NEURONS),
+        layers,
+        depth,
+        loss,
+        rows,
+        targets,
+        weights,
+        costs,
+        hits,
+        pointer(arena, blocks + thread * BLOCK_SIZE),
+        pointer(arena, panels + thread * PANEL_SIZE),
+        pointer(arena, packed),
+        pointer(arena, deltas + thread * rows * TALL_BLOCK_NEURONS),
     )
 
 

@@ -111,7 +111,7 @@ class Network:
     def forward(self, X):
         X = self.array(X)
         out = self._output((len(X), self.sizes[-1]))
-        bad_row = forward.forward(self.plan, self.frozen, self.arena, X, out)
+        bad_row = forward.forward(layout.plan_table(self.plan), self.frozen, self.arena, X, out)
         self.guarded.check()
         return bad_row, out
 

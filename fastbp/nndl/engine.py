@@ -128,7 +128,7 @@ class Engine:
         """Return a^L of all examples, (n, n_L)."""
         X = self.checked_inputs(data)
         out = np.empty((len(X), self.net.n_outputs))
-        if self.workspace.run(forward.forward, read_only(self.parameters), X, out) >= 0:
+        if self.workspace.forward(read_only(self.parameters), X, out) >= 0:
             refuse_not_finite(X, "x of the examples")
         return out
 

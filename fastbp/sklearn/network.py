@@ -105,5 +105,5 @@ def forward_pass(network: Network, workspace: Workspace, parameters: Parameters,
     out: Array = np.empty((X.shape[0], network.n_outputs), network.dtype)
     for rows in row_blocks(X):
         block = dense(X[rows], network.dtype)
-        workspace.run(forward.forward, parameters.frozen, block, out[rows])
+        workspace.forward(parameters.frozen, block, out[rows])
     return out
