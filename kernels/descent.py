@@ -16,6 +16,7 @@ from .jit import inlined, kernel
 from .layout import BLOCK_NEURONS, BLOCK_SIZE, TALL_BLOCK_NEURONS, TALL_FROM
 from .matmul import (
     column_range,
+    FEW_COLUMNS,
     Matrix,
     matmul,
     pack,
@@ -121,7 +122,8 @@ def propagate_below(net, rows_pass, l, rows, team):
 def below(net, l, rows, team):
     """a^(l-1), packed by all threads together where many products will read it."""
     a_below = a_matrix(net, l - 1, rows)
-    if rows < PACK_FROM or layer_of(net, l).neurons < PACK_FROM:
+    few = min(rows, layer_of(net, l).neurons) < PACK_FROM or a_below.columns <= FEW_COLUMNS
+    if few:
         return a_below
     wait_for_all(team)  # until nobody reads what was packed before
     first, last = share(a_below.columns, PANEL_VECTORS * lanes(net.arena), team)
