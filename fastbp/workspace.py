@@ -21,8 +21,14 @@ class Workspace:
 
     __slots__ = ("_busy", "arena", "plan", "table")
 
-    def __init__(self, net: Architecture, rows: int = layout.BLOCK_ROWS, threads: int = 1) -> None:
-        self.plan = net.plan(rows, threads)
+    def __init__(
+        self,
+        net: Architecture,
+        rows: int = layout.BLOCK_ROWS,
+        threads: int = 1,
+        in_place: bool = False,
+    ) -> None:
+        self.plan = net.plan(rows, threads, in_place)
         self.table: Array = layout.plan_table(self.plan)
         self.arena: Array = self._new_arena(net.dtype)
         self._busy = threading.Lock()

@@ -31,6 +31,9 @@ SIGMOID, TANH, RELU, LEAKY_RELU, ELU, SELU, GELU, SILU, SOFTPLUS, LINEAR, SOFTMA
     range(len(NAMES))
 )
 
+# Those whose derivative can be had from a alone: where z > 0, a > 0.
+FROM_A = {SIGMOID, TANH, RELU, LEAKY_RELU, ELU, SELU, LINEAR, EXPONENTIAL}
+
 LEAKY_SLOPE = 0.01
 # Klambauer and others, "Self-Normalizing Neural Networks" (2017), equation 14.
 SELU_SCALE = 1.0507009873554804934

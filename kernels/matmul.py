@@ -23,7 +23,14 @@ from typing import NamedTuple
 from .jit import inlined, kernel
 from .simd import advance, lanes, load_first, parts, pointer, prefetch, store, transpose_block
 from .target import ALIGNMENT, VECTOR_BYTES
-from .tiles import dot_columns, DOT_ROWS, dot_tile, outer_rows, outer_tile, OUTER_VECTORS as PANEL_VECTORS
+from .tiles import (
+    dot_columns,
+    DOT_ROWS,
+    dot_tile,
+    outer_rows,
+    outer_tile,
+    OUTER_VECTORS as PANEL_VECTORS,
+)
 
 PANEL_DEPTH = 128  # rows of a panel: with 4 vectors of 64 bytes, 32 KB of the first-level cache
 PANEL_COLUMNS = 64  # of a panel, at most: 4 vectors of 16

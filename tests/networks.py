@@ -83,7 +83,9 @@ class Network:
         hidden = [activations] * n_hidden if isinstance(activations, str) else list(activations)
         numbers = [ACTIVATIONS[name] for name in [*hidden, output]]
         self.sizes, self.dtype, self.threads = list(sizes), np.dtype(dtype), threads
-        self.plan = layout.plan(sizes, numbers, losses.LOSSES[loss], rows, dtype, threads)
+        described = sizes, numbers, losses.LOSSES[loss], rows, dtype, threads
+        self.plan = layout.plan(*described)
+        self.training_plan = layout.plan(*described, in_place=True)
         self.guarded = Guarded(fill, shift)
         self.parameters = self.guarded.array(np.asarray(vector, dtype))
         self.frozen = self.parameters.view()
@@ -175,7 +177,15 @@ class Network:
         def call(thread):
             team = epoch.Team(barrier, thread, self.threads)
             return epoch.train(
-                self.plan, model, data, rows_pass, rule, first_step, last_step, report, team
+                self.training_plan,
+                model,
+                data,
+                rows_pass,
+                rule,
+                first_step,
+                last_step,
+                report,
+                team,
             )
 
         if self.threads == 1:

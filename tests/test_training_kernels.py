@@ -213,7 +213,7 @@ def masks_of(sizes, rows, rate, seed, step, dtype=np.float64):
     )
     assert trained.status == epoch.OK
     masks = []
-    for layer in (layout.Layer(*row) for row in network.plan.layers[1:]):
+    for layer in (layout.Layer(*row) for row in network.training_plan.layers[1:]):
         a = network.arena[layer.a : layer.a + rows * layer.row_step].reshape(rows, -1)
         masks.append(a[:, : layer.neurons].copy())
     np.testing.assert_array_equal(masks.pop(), 1)  # never on the output

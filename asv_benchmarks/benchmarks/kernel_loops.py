@@ -123,7 +123,9 @@ class Steps:
         layers = [cell.hidden] * (len(cell.sizes) - 2) + [cell.output]
         codes = [ACTIVATIONS[name] for name in layers]
         self.flops = cell.step_flops
-        self.plan = layout.plan(cell.sizes, codes, LOSSES[cell.loss], cell.batch, "float32")
+        self.plan = layout.plan(
+            cell.sizes, codes, LOSSES[cell.loss], cell.batch, "float32", in_place=True
+        )
         parameters = layout.aligned_zeros(cell.n_parameters, "float32")
         rng = np.random.default_rng(0)
         for (weights, _), (n_below, n) in zip(

@@ -59,7 +59,7 @@ class Epochs:
         step_flops = 6.0 * network.n_parameters * self.batch_size
         self.steps_per_call = max(1, int(FLOPS_PER_CALL // step_flops))
         self.threads = checked_threads(estimator.n_threads, step_flops)
-        self.workspace = Workspace(network, self.batch_size, self.threads)
+        self.workspace = Workspace(network, self.batch_size, self.threads, in_place=True)
         clipped = network.n_parameters if self.rule.clip_norm else 0
         self.model = epoch_kernel.Model(
             parameters.vector,

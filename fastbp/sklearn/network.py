@@ -47,9 +47,9 @@ class Network(Architecture):
             dtype=np.dtype(dtype),
         )
 
-    def plan(self, rows: int, threads: int) -> Any:
+    def plan(self, rows: int, threads: int, in_place: bool = False) -> Any:
         """Return the kernels' description of this net, and of an arena of so many rows."""
-        plan = super().plan(rows, threads)
+        plan = super().plan(rows, threads, in_place)
         return plan._replace(loss=losses.LOG_LOSS) if self.loss == "cross_entropy" else plan
 
 
