@@ -12,7 +12,7 @@ from fastbp.data import dataset, features, refuse_not_finite
 from fastbp.evaluation import ClassifierScores, evaluate, RegressionScores
 from fastbp.gradient_check import check_gradient, GradientCheck
 from fastbp.guard import Guard
-from fastbp.kernels import backward, forward, hessian, layout
+from fastbp.kernels import backward, hessian, layout
 from fastbp.validation import all_finite, Array, array, message, number, read_only
 from fastbp.workspace import Workspace
 

@@ -17,18 +17,18 @@ from .layout import BLOCK_NEURONS, BLOCK_SIZE, TALL_BLOCK_NEURONS, TALL_FROM
 from .matmul import (
     column_range,
     FEW_COLUMNS,
-    Matrix,
     matmul,
+    Matrix,
+    matrix,
     pack,
     PACK_FROM,
     pack_panels,
-    PANEL_VECTORS,
-    row_range,
     transpose,
 )
-from .net import a_matrix, delta_matrix, layer_of, weight_matrix
+from .net import a_matrix, delta_matrix, layer_of
 from .simd import advance, lanes, parts
 from .threads import share, wait_for_all
+from .tiles import OUTER_VECTORS
 from .updates import begin_step, limit_norm, norm, penalize, SGD, Slice, update, without_penalties
 
 
@@ -54,7 +54,7 @@ def descend(net, trainee, rows_pass, rule, rate, t, rows, team):
     for l in range(net.depth, 0, -1):
         # W^l may change only when all of delta^(l-1) has been computed from it.
         propagate_below(net, rows_pass, l, rows, team)
-        a_below = below(net, l, rows, team)
+        a_below = activations_below(net, l, rows, team)
         first, last = share(layer_of(net, l).neurons, lanes(net.arena), team)
         descend_layer(net, trainee, rule, numbers, l, a_below, first, last)
     wait_for_all(team)
@@ -119,14 +119,13 @@ def propagate_below(net, rows_pass, l, rows, team):
 
 
 @inlined
-def below(net, l, rows, team):
+def activations_below(net, l, rows, team):
     """a^(l-1), packed by all threads together where many products will read it."""
     a_below = a_matrix(net, l - 1, rows)
-    few = min(rows, layer_of(net, l).neurons) < PACK_FROM or a_below.columns <= FEW_COLUMNS
-    if few:
+    if min(rows, layer_of(net, l).neurons) < PACK_FROM or a_below.columns <= FEW_COLUMNS:
         return a_below
     wait_for_all(team)  # until nobody reads what was packed before
-    first, last = share(a_below.columns, PANEL_VECTORS * lanes(net.arena), team)
+    first, last = share(a_below.columns, OUTER_VECTORS * lanes(net.arena), team)
     pack_panels(column_range(a_below, first, last), advance(net.packed, first * rows))
     wait_for_all(team)
     return Matrix(net.packed, rows, a_below.columns, rows, 0)
@@ -134,39 +133,49 @@ def below(net, l, rows, team):
 
 @inlined
 def descend_layer(net, trainee, rule, numbers, l, a_below, first, last):
-    """BP3 and BP4 of neurons first .. last-1 of layer l, each block applied at once.
-
-    For plain SGD, W <- (1 - eta l2) W - eta nabla_w is a product itself.
-    """
-    layer, n_below, rows = layer_of(net, l), a_below.columns, a_below.rows
-    is_product = rule.optimizer == SGD and rule.momentum == 0.0 and rule.l1 == 0.0
-    most = BLOCK_NEURONS if rows * n_below <= TALL_FROM else TALL_BLOCK_NEURONS
-    while most > 1 and most * n_below > BLOCK_SIZE:
-        most //= 2
-    columns = BLOCK_SIZE // (PANEL_VECTORS * lanes(net.arena)) * (PANEL_VECTORS * lanes(net.arena))
-    blocks = parts(max(1, last - first), most)
-    neurons = parts(max(1, last - first), blocks)
+    """BP3 and BP4 of neurons first .. last-1 of layer l, each block applied at once."""
+    layer, rows = layer_of(net, l), a_below.rows
+    neurons = block_neurons(a_below, last - first)
     for j in range(first, last, neurons):
-        j_end = min(j + neurons, last)
-        delta = column_range(delta_matrix(net, l, rows), j, j_end)
+        delta = column_range(delta_matrix(net, l, rows), j, min(j + neurons, last))
         if rows >= PACK_FROM:
             delta = pack(delta, net.deltas, TALL_BLOCK_NEURONS)
-        W = row_range(weight_matrix(net, l), j, j_end)
-        if is_product:
-            matmul(-numbers.rate, transpose(delta), a_below, numbers.decay, W, net.panel)
-        else:
-            for k in range(0, n_below, columns):
-                k_end = min(k + columns, n_below)
-                nabla_w = Matrix(net.block, j_end - j, k_end - k, k_end - k, 1)
-                a_part = column_range(a_below, k, k_end)
-                matmul(1.0, transpose(delta), a_part, 0.0, nabla_w, net.panel)
-                where = slice_of(net, trainee, layer.weights + j * n_below + k, net.block)
-                update(rule, numbers, where, j_end - j, k_end - k, n_below)
+        descend_block(net, trainee, rule, numbers, l, j, delta, a_below)
     for j in range(first, last, BLOCK_SIZE):
         j_end = min(j + BLOCK_SIZE, last)
         bias_gradient(net, l, rows, j, j_end, net.block, False)
         update_biases(net, trainee, rule, numbers, layer, j, j_end, net.block)
     limit_norms(net, rule, l, first, last)
+
+
+@inlined
+def block_neurons(a_below, neurons):
+    """Of how many of so many neurons a block of the gradient is, in blocks as even as can be."""
+    most = BLOCK_NEURONS if a_below.rows * a_below.columns <= TALL_FROM else TALL_BLOCK_NEURONS
+    while most > 1 and most * a_below.columns > BLOCK_SIZE:
+        most //= 2
+    neurons = max(1, neurons)  # a thread may have none
+    return parts(neurons, parts(neurons, most))
+
+
+@inlined
+def descend_block(net, trainee, rule, numbers, l, first, delta, a_below):
+    """Apply nabla_w = delta^T a^(l-1) (BP4) to the weights of delta's neurons, from `first` on."""
+    neurons, n_below = delta.columns, a_below.columns
+    at = layer_of(net, l).weights + first * n_below
+    if rule.optimizer == SGD and rule.momentum == 0.0 and rule.l1 == 0.0:
+        # W <- (1 - eta l2) W - eta nabla_w is a product itself.
+        W = matrix(net.parameters, at, neurons, n_below, n_below)
+        matmul(-numbers.rate, transpose(delta), a_below, numbers.decay, W, net.panel)
+        return
+    width = OUTER_VECTORS * lanes(net.arena)
+    columns = BLOCK_SIZE // width * width  # in one piece, but for very wide layers
+    for k in range(0, n_below, columns):
+        a_part = column_range(a_below, k, min(k + columns, n_below))
+        nabla_w = matrix(net.block, 0, neurons, a_part.columns, a_part.columns)
+        matmul(1.0, transpose(delta), a_part, 0.0, nabla_w, net.panel)
+        where = slice_of(net, trainee, at + k, net.block)
+        update(rule, numbers, where, neurons, a_part.columns, n_below)
 
 
 @kernel

@@ -74,7 +74,8 @@ def is_finite(X, start, end):
 def forward(table, parameters, arena, X, out):
     """Output activations of all rows of X (n, n_0) into out (n, n_L), a block at a time.
 
-    `table` is the plan as layout.plan_table gives it. Returns -1, or the first row of a block of X in which a number is not finite.
+    `table` is the plan as layout.plan_table gives it. Returns -1, or the first row of a block of X
+    in which a number is not finite.
     """
     net = open_table(table, parameters, arena)
     n_rows, n_0, x, y = X.shape[0], X.shape[1], pointer(X, 0), pointer(out, 0)

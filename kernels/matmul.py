@@ -29,7 +29,7 @@ from .tiles import (
     dot_tile,
     outer_rows,
     outer_tile,
-    OUTER_VECTORS as PANEL_VECTORS,
+    OUTER_VECTORS,
 )
 
 PANEL_DEPTH = 128  # rows of a panel: with 4 vectors of 64 bytes, 32 KB of the first-level cache
@@ -72,7 +72,7 @@ def transpose(A):
 @kernel
 def row_range(A, first, last):
     """Rows first .. last-1 of A."""
-    step = A.row_step if A.column_step != 0 else PANEL_VECTORS * lanes(A.data)
+    step = A.row_step if A.column_step != 0 else OUTER_VECTORS * lanes(A.data)
     data = advance(A.data, first * step)
     return Matrix(data, last - first, A.columns, A.row_step, A.column_step)
 
@@ -95,7 +95,7 @@ def matmul(alpha, A, B, beta, C, panel):
         _matmul_few_columns(alpha, A, B, C, panel)
         return
     packs = B.column_step > 1 or (B.column_step == 1 and C.rows >= PACK_FROM)
-    width = PANEL_VECTORS * lanes(C.data)
+    width = OUTER_VECTORS * lanes(C.data)
     while 2 * width * min(B.rows, PANEL_DEPTH) <= PANEL_SIZE:
         width *= 2  # several panels at a time: as many columns as fit into the same cache
     group = width
@@ -156,7 +156,7 @@ def multiply_panel(alpha, A, B, beta, C, ahead):
     cache: for one example at a time, half of them. Meanwhile the memory is asked for the rows of
     another matrix.
     """
-    width = PANEL_VECTORS * lanes(C.data)
+    width = OUTER_VECTORS * lanes(C.data)
     n_tiles = parts(C.rows, outer_rows(C.data, C.columns))
     # As even as can be: 10 rows are 5 + 5 rather than 6 + 4.
     rows = parts(C.rows, n_tiles)
@@ -223,7 +223,7 @@ def _multiply_rows_transposed(A, B, C):
 @kernel
 def pack_panels(B, data):
     """Copy B, panel by panel; return the packed matrix."""
-    width = PANEL_VECTORS * lanes(data)
+    width = OUTER_VECTORS * lanes(data)
     for j in range(0, B.columns, width):
         pack(column_range(B, j, min(j + width, B.columns)), advance(data, j * B.rows), width)
     return Matrix(data, B.rows, B.columns, B.rows, 0)

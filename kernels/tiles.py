@@ -111,14 +111,14 @@ def outer_tile(
         alpha = emit_broadcast(builder, alpha, lanes)
         beta = emit_broadcast(builder, beta, lanes)
 
-        def write(sums, n_vectors, combine):
+        def write(sums, n_vectors, adds_old):
             for n, value in enumerate(sums):
                 i, j = divmod(n, n_vectors)
                 mask = tail if j == n_vectors - 1 else None
                 c_ij = builder.gep(c, [builder.add(builder.mul(c_row, _INT(i)), _INT(j * lanes))])
                 new = builder.fmul(value, alpha)
-                if combine is not None:
-                    new = combine(emit_load(builder, c_ij, vector, mask), new)
+                if adds_old:
+                    new = emit_fma(builder, emit_load(builder, c_ij, vector, mask), beta, new)
                 emit_store(builder, new, c_ij, mask)
 
         def emit_tile(n_rows, n_vectors):
@@ -149,11 +149,11 @@ def outer_tile(
 
             zeros = [ir.Constant(vector, None)] * (n_rows * n_vectors)
             sums = _emit_depth_loop(builder, depth, zeros, multiply_add)
-            with builder.if_else(adds) as (to_what_is_there, afresh):
-                with to_what_is_there:
-                    write(sums, n_vectors, lambda old, new: emit_fma(builder, old, beta, new))
-                with afresh:
-                    write(sums, n_vectors, None)
+            with builder.if_else(adds) as (then, otherwise):
+                with then:
+                    write(sums, n_vectors, adds_old=True)
+                with otherwise:
+                    write(sums, n_vectors, adds_old=False)
 
         shapes = [(i, j) for j, most in OUTER_ROWS.items() for i in range(1, most + 1)]
         _emit_shape_switch(builder, rows, vectors, shapes, emit_tile)

@@ -16,7 +16,7 @@ from fastbp.architecture import Architecture
 from fastbp.data import refuse_not_finite
 from fastbp.errors import DivergenceError
 from fastbp.history import History
-from fastbp.kernels import epoch, forward, layout
+from fastbp.kernels import epoch, layout
 from fastbp.nndl.examples import Examples
 from fastbp.optimizers import SGD
 from fastbp.training import FLOPS_PER_CALL

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse
 
 from fastbp.architecture import Architecture, HIDDEN
-from fastbp.kernels import forward, layout, losses
+from fastbp.kernels import layout, losses
 from fastbp.sklearn.parameters import Parameters
 from fastbp.validation import Array, read_only
 from fastbp.workspace import Workspace
