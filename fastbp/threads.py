@@ -4,7 +4,6 @@ No threading layer of numba's is started: none of them survives a fork, or sever
 on every platform.
 """
 
-import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,7 +16,7 @@ from fastbp.validation import integer
 __all__ = ["choose_threads", "run_on_threads"]
 
 MOST_THREADS = 256  # more than any machine can use; a typing error should not start thousands
-SHARED_WORK = math.inf  # float operations a step from which a second thread pays
+SHARED_WORK = 5e7  # float operations a step from which a second thread pays
 
 
 def thread_limit() -> int:
