@@ -152,31 +152,14 @@ def emit_halves_tree(builder, vectors, combine):
             first, second = (*vectors[k : k + 2], undefined)[:2]
             packed.append(
                 combine(
-                    builder.shuffle_vector(first, second, _lane_numbers(lower)),
-                    builder.shuffle_vector(first, second, _lane_numbers(upper)),
+                    builder.shuffle_vector(first, second, lane_numbers(lower)),
+                    builder.shuffle_vector(first, second, lane_numbers(upper)),
                 )
             )
         vectors = packed
     return vectors[0]
 
 
-def emit_transpose(builder, block):
-    """Transpose a square of vectors: blocks of 1, 2, 4, ... lanes change places across rows."""
-    lanes = len(block)
-    size = 1
-    while size < lanes:
-        upper = _lane_numbers([i if i // size % 2 == 0 else i - size + lanes for i in range(lanes)])
-        lower = _lane_numbers([i + size if i // size % 2 == 0 else i + lanes for i in range(lanes)])
-        swapped = list(block)
-        for i in range(lanes):
-            if i // size % 2 == 0:
-                pair = block[i], block[i + size]
-                swapped[i] = builder.shuffle_vector(*pair, upper)
-                swapped[i + size] = builder.shuffle_vector(*pair, lower)
-        block = swapped
-        size *= 2
-    return block
-
-
-def _lane_numbers(numbers):
+def lane_numbers(numbers):
+    """Which lanes a shuffle takes."""
     return ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), numbers)

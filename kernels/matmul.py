@@ -21,7 +21,7 @@ C in any way without changing a bit.
 from typing import NamedTuple
 
 from .jit import inlined, kernel
-from .simd import advance, lanes, load_first, parts, pointer, prefetch, store, transpose_block
+from .simd import advance, lanes, load_first, parts, pointer, prefetch, store
 from .target import ALIGNMENT, VECTOR_BYTES
 from .tiles import (
     dot_columns,
@@ -31,6 +31,7 @@ from .tiles import (
     outer_tile,
     OUTER_VECTORS,
 )
+from .transpose import transpose_block
 
 PANEL_DEPTH = 128  # rows of a panel: with 4 vectors of 64 bytes, 32 KB of the first-level cache
 PANEL_COLUMNS = 64  # of a panel, at most: 4 vectors of 16

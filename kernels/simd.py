@@ -27,7 +27,6 @@ from .emit import (
     emit_load,
     emit_mask,
     emit_store,
-    emit_transpose,
     lanes_of,
     llvm_type,
     suffix,
@@ -149,36 +148,6 @@ def prefetch(typingctx, array, index):
         return context.get_dummy_value()
 
     return types.void(array, types.intp), emit
-
-
-@intrinsic
-def transpose_block(typingctx, source, source_row, rows, columns, target, target_row):
-    """Write the transpose of a square of LANES rows and columns; pointers, steps in elements.
-
-    Of the source `rows` and `columns` are there, the rest counts as 0. Of the target `columns`
-    rows are written, in whole vectors.
-    """
-
-    def emit(context, builder, signature, arguments):
-        source, source_row, rows, columns, target, target_row = arguments
-        vector = llvm_type(VectorType(signature.args[0].dtype))
-        lanes, word = vector.count, ir.IntType(64)
-        mask = emit_mask(builder, columns, lanes)
-        block = []
-        for i in map(word, range(lanes)):
-            # A row that is not there is a masked load of no lane, from the first row.
-            there = builder.icmp_signed("<", i, rows)
-            at = builder.select(there, builder.mul(i, source_row), word(0))
-            here = builder.and_(mask, emit_broadcast(builder, there, lanes))
-            block.append(emit_load(builder, builder.gep(source, [at]), vector, here))
-        for row, value in enumerate(emit_transpose(builder, block)):
-            with builder.if_then(builder.icmp_signed("<", word(row), columns)):
-                at = builder.mul(word(row), target_row)
-                emit_store(builder, value, builder.gep(target, [at]))
-        return context.get_dummy_value()
-
-    size = types.intp
-    return types.void(source, size, size, size, target, size), emit
 
 
 @intrinsic

@@ -14,7 +14,9 @@ DTYPES = [np.float32, np.float64]
 def quotients(a, b, out):
     for i in range(0, a.size, lanes(a)):
         left = a.size - i
-        store_first(out, i, estimates.quotient(load_first(a, i, left), load_first(b, i, left)), left)
+        store_first(
+            out, i, estimates.quotient(load_first(a, i, left), load_first(b, i, left)), left
+        )
 
 
 @kernel
