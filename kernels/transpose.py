@@ -73,7 +73,7 @@ def transpose_block(typingctx, source, source_row, rows, columns, target, target
             )
 
         def emit_whole():
-            """Squares of 16 bytes: loads make half of the exchanges, shuffles inside them the rest."""
+            """Squares of 16 bytes; loads make half of the exchanges, shuffles the rest."""
             side = 16 * lanes // VECTOR_BYTES
             for column in range(0, lanes, side):
                 places = [[place(r, column) for r in range(i, lanes, side)] for i in range(side)]
