@@ -301,22 +301,6 @@ def _llvm_function(name):
 
 
 @intrinsic
-def reciprocal(typingctx, value):
-    """1 / value to a few ulp, for what a remainder will put right; value must be finite.
-
-    Many processors estimate it, and a Newton step later it is there in a quarter of the time of
-    a division; LLVM knows where.
-    """
-
-    def emit(context, builder, signature, arguments):
-        (value,) = arguments
-        one = ir.Constant(value.type, [1.0] * value.type.count)
-        return builder.fdiv(one, value, flags=("arcp", "ninf", "contract"))
-
-    return value(value), emit
-
-
-@intrinsic
 def sqrt(typingctx, value):
     """Square root of each lane."""
     return value(value), _llvm_function("sqrt")
@@ -359,51 +343,6 @@ def erf(typingctx, value):
         return result
 
     return value(value), emit
-
-
-@intrinsic
-def split_exponent(typingctx, value):
-    """(m, e) with value = m 2^e and m in [1, 2), for positive normal numbers."""
-
-    def emit(context, builder, signature, arguments):
-        (value,) = arguments
-        kind, integers, mantissa_bits, bias = _bit_layout(value.type)
-        bits = builder.bitcast(value, integers)
-        exponent = builder.sub(
-            builder.lshr(bits, _constant(integers, mantissa_bits)), _constant(integers, bias)
-        )
-        mantissa = builder.or_(
-            builder.and_(bits, _constant(integers, (1 << mantissa_bits) - 1)),
-            _constant(integers, bias << mantissa_bits),
-        )
-        pair = [builder.bitcast(mantissa, kind), builder.sitofp(exponent, kind)]
-        return context.make_tuple(builder, signature.return_type, pair)
-
-    return types.UniTuple(value, 2)(value), emit
-
-
-@intrinsic
-def power_of_two(typingctx, value):
-    """2^value for whole numbers in the range of normal exponents, by writing the exponent bits."""
-
-    def emit(context, builder, signature, arguments):
-        (value,) = arguments
-        kind, integers, mantissa_bits, bias = _bit_layout(value.type)
-        exponent = builder.add(builder.fptosi(value, integers), _constant(integers, bias))
-        return builder.bitcast(builder.shl(exponent, _constant(integers, mantissa_bits)), kind)
-
-    return value(value), emit
-
-
-def _bit_layout(vector):
-    """(the vector's type, integers of its size, bits of the mantissa, bias of the exponent)."""
-    if vector.element == ir.FloatType():
-        return vector, ir.VectorType(ir.IntType(32), vector.count), 23, 127
-    return vector, ir.VectorType(ir.IntType(64), vector.count), 52, 1023
-
-
-def _constant(vector, number):
-    return ir.Constant(vector, [number] * vector.count)
 
 
 # From a vector to one number.
