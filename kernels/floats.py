@@ -114,7 +114,9 @@ def scale(typingctx, value, n):
         kind, integers, _, _ = _bit_layout(value.type)
         if _HAS_AVX512:
             nearest = ir.IntType(32)(4)  # rounding as usual
-            return _avx512(builder, "mask.scalef", kind, value, n, value, _every_lane(kind), nearest)
+            return _avx512(
+                builder, "mask.scalef", kind, value, n, value, _every_lane(kind), nearest
+            )
         # Two factors: 2^128 and 2^-149 have no exponent of their own.
         n = builder.fptosi(n, integers)
         half = builder.ashr(n, _constant(integers, 1))

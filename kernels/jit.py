@@ -23,7 +23,13 @@ logger = logging.getLogger("fastbp")
 # `contract` is not among the flags on purpose: whether a * b + c becomes one rounding or two would
 # then depend on how LLVM vectorised a loop, and bits on the number of threads. Kernels ask for
 # fused multiply-adds by name (simd.fma). NaN and infinity keep their meaning, so divergence shows.
-FLAGS = {"nogil": True, "error_model": "numpy", "boundscheck": False, "no_rewrites": True, "no_cfunc_wrapper": True}
+FLAGS = {
+    "nogil": True,
+    "error_model": "numpy",
+    "boundscheck": False,
+    "no_rewrites": True,
+    "no_cfunc_wrapper": True,
+}
 
 
 def source_hash() -> str:
