@@ -27,8 +27,8 @@ def _constant(vector, number):
 def _avx512(builder, name, vector, *arguments):
     """Call one of LLVM's names of AVX-512's instructions, for all lanes."""
     kind = "ps" if vector.element == ir.FloatType() else "pd"
-    function = declare(builder, f"llvm.x86.avx512.{name}.{kind}.512", vector,
-                       [argument.type for argument in arguments])  # fmt: skip
+    kinds = [argument.type for argument in arguments]
+    function = declare(builder, f"llvm.x86.avx512.{name}.{kind}.512", vector, kinds)
     return builder.call(function, arguments)
 
 
