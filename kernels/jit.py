@@ -128,7 +128,7 @@ def inlined(function):
 class _CompilationCounter(event.Listener):
     """Counts the kernels that numba compiles (not those it loads from disk), and the seconds.
 
-    It also makes them fewer: Python's search for garbage, in vain while a compiler runs, rests, and
+    It also makes them cheaper: Python's search for garbage, in vain while a compiler runs, rests, and
     kernels that Python cannot call get no entry for it. Either took a tenth of the time.
     """
 
