@@ -128,8 +128,8 @@ def inlined(function):
 class _CompilationCounter(event.Listener):
     """Counts the kernels that numba compiles (not those it loads from disk), and the seconds.
 
-    It also makes them cheaper: Python's search for garbage, in vain while a compiler runs, rests, and
-    kernels that Python cannot call get no entry for it. Either took a tenth of the time.
+    It also makes them cheaper: Python's search for garbage, in vain while a compiler runs, rests,
+    and kernels that Python cannot call get no entry for it. Either took a tenth of the time.
     """
 
     def __init__(self):

@@ -244,6 +244,21 @@ def test_an_edited_kernel_is_never_served_from_the_cache(package, tmp_path):
     assert probe() == (-0.025, 0)  # back to a source that is known
 
 
+def test_the_first_compilation_says_so_once(package, tmp_path):
+    """On stderr, progress bar or not, through the logger that the user may silence."""
+
+    def output(cache, before=""):
+        code = f"import logging, sys; sys.stderr = sys.stdout; {before}\n{CALL_PROBE}"
+        return run(code, package, FASTBP_CACHE_DIR=str(tmp_path / cache)).splitlines()
+
+    said, result = output("cache")
+    assert said.startswith("Compiling fastbp's kernels")
+    assert str(tmp_path / "cache") in said
+    assert result == "-0.025 1"
+    assert output("cache") == ["-0.025 0"]
+    assert output("other", "logging.getLogger('fastbp').setLevel('ERROR')") == ["-0.025 1"]
+
+
 def test_without_a_writable_folder_there_is_one_warning_and_no_cache(package, tmp_path):
     """A regular file stands wherever a folder would be made: no one, not even root, can."""
     file = tmp_path / "file"
