@@ -1,11 +1,12 @@
 """Fraction of the FMA peak over widths and batches, to see that no shape falls off a cliff.
 
-    python asv_benchmarks/sweep.py --csv sweep.csv --png sweep.png
+    python asv_benchmarks/sweep.py --csv sweep.csv --png docs/sweep.png
 
 Measures the three products of a layer [width, width], and a whole training step of the net
 [width, width, 10] (relu, softmax, Adam). Widths are swept for a few batches, batches for a few
 widths, in odd steps, which meet every remainder that tiles and vectors can leave. The peak is
-measured between the calls (benchmarks/measure.py). Needs matplotlib (the extra `plot`) for --png.
+measured between the calls (benchmarks/measure.py). Prints the dips: points a tenth or more below
+the points around them. Needs matplotlib (the extra `plot`) for --png.
 """
 
 import argparse
@@ -14,11 +15,13 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 from benchmarks.cells import Cell, MODERN
 from benchmarks.kernel_loops import Part, PRODUCTS, Steps
 from benchmarks.measure import measured, Work
+from tqdm import tqdm
 
 WORKS = (*PRODUCTS, "step")
 WIDTHS, BATCHES = (1, 1030), (1, 513)
@@ -55,6 +58,45 @@ def shapes(step: int) -> list[tuple[int, int]]:
     return sorted(chosen | {(width, batch) for batch in batches for width in WIDTHS_OF_BATCHES})
 
 
+class Line(NamedTuple):
+    """Points of one work, in order, at a fixed width or a fixed batch."""
+
+    name: str
+    over: str  # width or batch
+    points: list[Point]
+
+    @property
+    def label(self) -> str:
+        """What is fixed."""
+        fixed = "batch" if self.over == "width" else "width"
+        return f"{fixed} {getattr(self.points[0], fixed)}"
+
+    def coordinates(self) -> tuple[list[int], list[float]]:
+        """What to draw."""
+        places = [getattr(point, self.over) for point in self.points]
+        return places, [point.fraction_of_peak for point in self.points]
+
+    def dips(self) -> Iterator[str]:
+        """Describe points a tenth or more below the median of the two on either side."""
+        places, heights = self.coordinates()
+        for i in range(2, len(heights) - 2):
+            around = median(heights[i - 2 : i] + heights[i + 1 : i + 3])
+            if heights[i] < 0.9 * around:
+                at = f"{self.name}, {self.label}, {self.over} {places[i]}"
+                yield f"{at}: {heights[i]:.2f} among {around:.2f}"
+
+
+def lines(rows: list[Point], work: str) -> list[Line]:
+    """Return the lines of one work: first over widths, then over batches."""
+    of_work = sorted(row for row in rows if row.work == work)
+    over_widths = [[p for p in of_work if p.batch == batch] for batch in BATCHES_OF_WIDTHS]
+    over_batches = [[p for p in of_work if p.width == width] for width in WIDTHS_OF_BATCHES]
+    return [
+        *(Line(work, "width", points) for points in over_widths),
+        *(Line(work, "batch", points) for points in over_batches),
+    ]
+
+
 def draw(rows: list[Point], file: Path) -> None:
     """Draw a panel for each work, over widths above and over batches below."""
     from matplotlib.figure import Figure
@@ -62,14 +104,10 @@ def draw(rows: list[Point], file: Path) -> None:
     figure = Figure(figsize=(4 * len(WORKS), 7), layout="constrained")
     panels = figure.subplots(2, len(WORKS), sharey=True, squeeze=False)
     for column, work in enumerate(WORKS):
-        of_work = sorted(row for row in rows if row.work == work)
         above, below = panels[0, column], panels[1, column]
-        for batch in BATCHES_OF_WIDTHS:
-            line = [(p.width, p.fraction_of_peak) for p in of_work if p.batch == batch]
-            above.plot(*zip(*line, strict=True), label=f"batch {batch}", linewidth=1)
-        for width in WIDTHS_OF_BATCHES:
-            line = [(p.batch, p.fraction_of_peak) for p in of_work if p.width == width]
-            below.plot(*zip(*line, strict=True), label=f"width {width}", linewidth=1)
+        for line in lines(rows, work):
+            panel = above if line.over == "width" else below
+            panel.plot(*line.coordinates(), label=line.label, linewidth=1)
         above.set(title=work, xlabel="width")
         below.set(xlabel="batch")
         for panel in (above, below):
@@ -95,10 +133,14 @@ def main(arguments: list[str]) -> None:
     with chosen.csv.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(Point._fields)
-        for width, batch in shapes(chosen.step):
+        for width, batch in tqdm(shapes(chosen.step), unit=" shapes"):
             found = list(points(width, batch, chosen.seconds))
             writer.writerows(found)
             rows += found
+    for work in WORKS:
+        for line in lines(rows, work):
+            for dip in line.dips():
+                print(dip)
     if chosen.png:
         draw(rows, chosen.png)
 

@@ -19,11 +19,11 @@ from .simd import (
     lanes,
     load,
     load_first,
-    max_lanes,
     select,
     store,
     sum_lanes,
 )
+from .softmax import softmax
 
 LOSSES = {"quadratic": 0, "cross_entropy": 1, "absolute": 2, "huber": 3, "poisson": 4}
 QUADRATIC, CROSS_ENTROPY, ABSOLUTE, HUBER, POISSON = range(5)
@@ -84,28 +84,6 @@ def cost_second_derivative(loss, a, y):
         return select(absolute(a - y) < 1, broadcast_like(a, 1), broadcast_like(a, 0))
     a = maximum(a, broadcast_like(a, _TINY))
     return y / a / a  # POISSON
-
-
-@inlined
-def softmax(arena, z_at, a_at, n):
-    """a_j = e^z_j / sum_k e^z_k of a row (book, equation 78); returns max z, sum e^(z - max)."""
-    width = lanes(arena)
-    first = broadcast(arena, arena[z_at])
-    top = first
-    for j in range(0, n, width):
-        z = load(arena, z_at + j)
-        top = maximum(top, select(first_lanes(z, n - j), z, first))
-    top = broadcast(arena, max_lanes(top))
-    total = broadcast(arena, 0)
-    for j in range(0, n, width):
-        e = exp(load(arena, z_at + j) - top)
-        e = select(first_lanes(e, n - j), e, broadcast_like(e, 0))
-        store(arena, a_at + j, e)
-        total = total + e
-    total = broadcast(arena, sum_lanes(total))
-    for j in range(0, n, width):
-        store(arena, a_at + j, load(arena, a_at + j) / total)
-    return top, total
 
 
 @inlined

@@ -331,51 +331,6 @@ def erf(typingctx, value):
     return value(value), emit
 
 
-@intrinsic
-def split_exponent(typingctx, value):
-    """(m, e) with value = m 2^e and m in [1, 2), for positive normal numbers."""
-
-    def emit(context, builder, signature, arguments):
-        (value,) = arguments
-        kind, integers, mantissa_bits, bias = _bit_layout(value.type)
-        bits = builder.bitcast(value, integers)
-        exponent = builder.sub(
-            builder.lshr(bits, _constant(integers, mantissa_bits)), _constant(integers, bias)
-        )
-        mantissa = builder.or_(
-            builder.and_(bits, _constant(integers, (1 << mantissa_bits) - 1)),
-            _constant(integers, bias << mantissa_bits),
-        )
-        pair = [builder.bitcast(mantissa, kind), builder.sitofp(exponent, kind)]
-        return context.make_tuple(builder, signature.return_type, pair)
-
-    return types.UniTuple(value, 2)(value), emit
-
-
-@intrinsic
-def power_of_two(typingctx, value):
-    """2^value for whole numbers in the range of normal exponents, by writing the exponent bits."""
-
-    def emit(context, builder, signature, arguments):
-        (value,) = arguments
-        kind, integers, mantissa_bits, bias = _bit_layout(value.type)
-        exponent = builder.add(builder.fptosi(value, integers), _constant(integers, bias))
-        return builder.bitcast(builder.shl(exponent, _constant(integers, mantissa_bits)), kind)
-
-    return value(value), emit
-
-
-def _bit_layout(vector):
-    """(the vector's type, integers of its size, bits of the mantissa, bias of the exponent)."""
-    if vector.element == ir.FloatType():
-        return vector, ir.VectorType(ir.IntType(32), vector.count), 23, 127
-    return vector, ir.VectorType(ir.IntType(64), vector.count), 52, 1023
-
-
-def _constant(vector, number):
-    return ir.Constant(vector, [number] * vector.count)
-
-
 # From a vector to one number.
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .estimates import quotient, root
+from .elementary import quotient, root
 from .jit import inlined, kernel
 from .simd import (
     absolute,

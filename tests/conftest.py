@@ -3,6 +3,7 @@
 Comparisons with PyTorch are collected where it is installed; it is too large to ask for.
 """
 
+import signal
 from importlib.util import find_spec
 
 from hypothesis import HealthCheck, settings
@@ -15,5 +16,8 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],  # likewise
 )
 settings.load_profile("fastbp")
+
+# A shell's background jobs ignore Ctrl-C, and so would the tests that press it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 collect_ignore = [] if find_spec("torch") else ["test_torch.py"]

@@ -3,6 +3,7 @@
 Each process here is a user's: started afresh, with warnings as errors.
 """
 
+import gc
 import os
 import platform
 import shutil
@@ -19,7 +20,7 @@ import pytest
 from networks import make_rule, Network, random_vector
 from numba.core.runtime import _nrt_python, rtsys
 
-from fastbp.kernels import backward, epoch, evaluate, forward, jit
+from fastbp.kernels import backward, epoch, evaluate, forward, jit, matmul
 
 TESTS = Path(__file__).parent
 ENTRIES = (epoch.train, forward.forward, evaluate.evaluate, backward.value_and_grad,
@@ -83,6 +84,35 @@ def test_compilations_are_counted():
     assert (ours(1), ours(1.5), ours(2)) == (2, 3.0, 4)
     assert (jit.compilations(), len(ours.signatures)) == (before + 2, 2)
     assert jit.compile_seconds() > 0
+
+
+def test_garbage_is_collected_again_after_a_compilation():
+    def compile_one():
+        def double(x):
+            return 2 * x
+
+        double.__module__ = jit.__name__
+        assert numba.njit(double)(1) == 2
+        return gc.isenabled()
+
+    before = jit.compilations()
+    assert compile_one()
+    gc.disable()
+    try:
+        assert not compile_one()  # and stays off where the user wants it off
+    finally:
+        gc.enable()
+    assert jit.compilations() == before + 2
+
+
+def test_python_cannot_enter_what_takes_pointers():
+    """There is no such entry; asking for one is an error rather than a crash."""
+    with pytest.raises(numba.TypingError):
+        matmul.transpose(1)
+    network = Network([3, 4, 2], "relu", "softmax", "cross_entropy", np.zeros(26), np.float64)
+    network.value_and_grad(network.data(np.zeros((1, 3)), np.zeros(1, int)))
+    with pytest.raises(numba.TypingError):
+        matmul.transpose(1)
 
 
 # Allocations
@@ -212,6 +242,21 @@ def test_an_edited_kernel_is_never_served_from_the_cache(package, tmp_path):
     edit(kernels / "simd.py", '_llvm_function("ceil")', '_llvm_function("fabs")')
     edit(kernels / "activations.py", "LEAKY_SLOPE = 0.25", "LEAKY_SLOPE = 0.01")
     assert probe() == (-0.025, 0)  # back to a source that is known
+
+
+def test_the_first_compilation_says_so_once(package, tmp_path):
+    """On stderr, progress bar or not, through the logger that the user may silence."""
+
+    def output(cache, before=""):
+        code = f"import logging, sys; sys.stderr = sys.stdout; {before}\n{CALL_PROBE}"
+        return run(code, package, FASTBP_CACHE_DIR=str(tmp_path / cache)).splitlines()
+
+    said, result = output("cache")
+    assert said.startswith("Compiling fastbp's kernels")
+    assert str(tmp_path / "cache") in said
+    assert result == "-0.025 1"
+    assert output("cache") == ["-0.025 0"]
+    assert output("other", "logging.getLogger('fastbp').setLevel('ERROR')") == ["-0.025 1"]
 
 
 def test_without_a_writable_folder_there_is_one_warning_and_no_cache(package, tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastbp.kernels import estimates
+from fastbp.kernels import elementary
 from fastbp.kernels.jit import kernel
 from fastbp.kernels.simd import lanes, load_first, store_first
 
@@ -15,14 +15,14 @@ def quotients(a, b, out):
     for i in range(0, a.size, lanes(a)):
         left = a.size - i
         store_first(
-            out, i, estimates.quotient(load_first(a, i, left), load_first(b, i, left)), left
+            out, i, elementary.quotient(load_first(a, i, left), load_first(b, i, left)), left
         )
 
 
 @kernel
 def roots(x, out):
     for i in range(0, x.size, lanes(x)):
-        store_first(out, i, estimates.root(load_first(x, i, x.size - i)), x.size - i)
+        store_first(out, i, elementary.root(load_first(x, i, x.size - i)), x.size - i)
 
 
 def ulps(got, expected):

@@ -1,0 +1,87 @@
+"""Softmax of a row, within 2 ulp of the exact one.
+
+e^(z - max) / sum, each rounded, is wrong by three ulp and, where max is large, by far more, since
+z - max is rounded too. So nothing is rounded here before the last step: e^(z - max) stays
+2^n (1 + q), the difference, the sum and its inverse are each kept as two numbers.
+"""
+
+from .elementary import expm1_near_zero, maximum, nearest_power, subtract_head, subtract_tail
+from .floats import scale
+from .jit import inlined
+from .simd import (
+    broadcast,
+    broadcast_like,
+    first_lanes,
+    fma,
+    is_double,
+    lanes,
+    load,
+    max_lanes,
+    select,
+    store,
+    sum_lanes,
+)
+
+# A number this large, 1.5 * 2^10, has 2^-13 (float32) or 2^-42 as its last digit. Adding and
+# subtracting it rounds to that grid, and of numbers on the grid, 2,000 between 0 and 1 have an
+# exact sum.
+_GRID = 1536.0
+
+
+@inlined
+def greatest(arena, at, n):
+    """The greatest of n numbers, in every lane; NaN if the first is."""
+    first = broadcast(arena, arena[at])
+    top = first
+    for j in range(0, n, lanes(arena)):
+        z = load(arena, at + j)
+        top = maximum(top, select(first_lanes(z, n - j), z, first))
+    return broadcast(arena, max_lanes(top))
+
+
+@inlined
+def difference(z, top):
+    """z - top, but not below where e^(z - top) is 0."""
+    low = -746.0 if is_double(z) else -104.0
+    d = z - top
+    return select(d < low, broadcast_like(d, low), d)
+
+
+@inlined
+def lost_in_difference(z, top, d):
+    """What rounding took from d = z - top (Knuth's two-sum); 0 where d is a bound."""
+    back = d - z
+    lost = (z - (d - back)) - (top + back)
+    return select(d == z - top, lost, broadcast_like(d, 0))
+
+
+@inlined
+def softmax(arena, z_at, a_at, n):
+    """a_j = e^z_j / sum_k e^z_k of a row (book, equation 78); returns max z, sum e^(z - max)."""
+    width = lanes(arena)
+    top = greatest(arena, z_at, n)
+    on_grid, rest = broadcast(arena, 0), broadcast(arena, 0)
+    for j in range(0, n, width):
+        z = load(arena, z_at + j)
+        d = difference(z, top)
+        power = nearest_power(d)
+        tail = subtract_tail(lost_in_difference(z, top, d), power)
+        q = expm1_near_zero(subtract_head(d, power) + tail)
+        store(arena, a_at + j, q)
+        whole = scale(broadcast(arena, 1), power)
+        rounded = (fma(q, whole, whole) + _GRID) - _GRID
+        inside, zero = first_lanes(z, n - j), broadcast(arena, 0)
+        on_grid = on_grid + select(inside, rounded, zero)
+        rest = rest + select(inside, fma(q, whole, whole - rounded), zero)
+    on_grid, rest = broadcast(arena, sum_lanes(on_grid)), broadcast(arena, sum_lanes(rest))
+    total = on_grid + rest
+    lost = rest - (total - on_grid)
+    inverse = 1 / total
+    # 1 / (total + lost) = inverse + more
+    more = fma(-inverse, lost, fma(-inverse, total, 1)) * inverse
+    for j in range(0, n, width):
+        power = nearest_power(difference(load(arena, z_at + j), top))
+        q = load(arena, a_at + j)
+        a = scale(inverse + fma(q, inverse, fma(q, more, more)), power)
+        store(arena, a_at + j, select(first_lanes(a, n - j), a, broadcast(arena, 0)))
+    return top, total
