@@ -77,7 +77,7 @@ class Engine:
         places = layout.parameter_slices(self.net.sizes)
         return [self.parameters[b].reshape(-1, 1).copy() for _, b in places]
 
-    def train_epoch(self, data: Examples, order: list[int], eta: float, decay: float) -> None:
+    def train_epoch(self, data: Examples, order: Array, eta: float, decay: float) -> None:
         """Make one pass over the examples, in this order.
 
         w <- w - eta (nabla_w + decay w), b <- b - eta nabla_b, nabla the mean over a mini-batch,
@@ -100,7 +100,7 @@ class Engine:
         size = self.workspace.plan.rows
         steps = -(-len(order) // size)
         rows_pass = epoch.Pass(
-            order=read_only(np.array(order, np.int64)),
+            order=read_only(order),
             batch_size=size,
             rates=read_only(np.full(steps, eta, np.float64)),
             dropout=read_only(np.zeros(len(self.net.sizes))),
