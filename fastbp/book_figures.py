@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from fastbp.book import Lab, Run
+from fastbp.book_deformations import wrong_digits
 from fastbp.book_differentiation import METHODS
-from fastbp.book_recipes import SIZES, wrong_digits
+from fastbp.book_reruns import SIZES
 
-__all__ = ["FIGURES", "draw"]
+__all__ = ["FIGURES", "draw", "require_matplotlib"]
 
 
 def curves(axes: Any, runs: Iterable[Run], name: str, title: str, scale: float = 1.0) -> None:
@@ -131,6 +132,15 @@ FIGURES: dict[str, list[tuple[str, Draw]]] = {
 }
 
 
+def require_matplotlib() -> Any:
+    """Return matplotlib's Figure, or raise ImportError."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError('figures need matplotlib: pip install "fastbp[plot]"') from error
+    return Figure
+
+
 def draw(lab: Lab, recipe: str, folder: Path) -> list[Path]:
     """Draw the figures of a recipe that was run; return the files, which are PNGs.
 
@@ -141,15 +151,12 @@ def draw(lab: Lab, recipe: str, folder: Path) -> list[Path]:
     OSError
         If the folder cannot be written to.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError('figures need matplotlib: pip install "fastbp[plot]"') from error
+    Figure = require_matplotlib()
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for name, function in FIGURES.get(recipe, []):
         figure = Figure(figsize=(10, 5), layout="constrained")
         function(figure, lab, recipe)
         files.append(folder / f"{name}.png")
-        figure.savefig(files[-1], dpi=100)
+        figure.savefig(files[-1], dpi=80)
     return files
