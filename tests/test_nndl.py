@@ -15,6 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from fastbp import DivergenceError
 from fastbp.datasets import load_mnist_sample
 from fastbp.nndl import mnist_loader, network, network2
+from fastbp.nndl.shuffling import shuffle
 
 TIGHT = {"rtol": 1e-10, "atol": 1e-10}
 
@@ -180,6 +181,20 @@ def test_the_list_is_left_shuffled_as_in_the_book():
     random.shuffle(theirs)
     random.shuffle(theirs)
     assert [id(pair) for pair in ours] == [id(pair) for pair in theirs]
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 31, 32, 33, 63, 1000, 2**16 + 1])
+def test_shuffle_is_pythons_own(n):
+    for start in range(20 if n < 100 else 2):
+        random.seed(start)
+        expected = list(range(n))
+        random.shuffle(expected)
+        state = random.getstate()
+        random.seed(start)
+        order = np.arange(n)
+        shuffle(order)
+        assert order.tolist() == expected
+        assert random.getstate() == state
 
 
 def test_assigned_weights_are_trained():
