@@ -61,15 +61,18 @@ def book(
     if page_file is not None:
         page_file.parent.mkdir(parents=True, exist_ok=True)
         page_file.touch()
-    lab = Lab(seed=seed, short=short)
-    results = [run(recipe, lab, folder) for recipe in chosen]
+    words = ["fastbp", "book", *(names or ["--all"])]
+    words += ["--seed", str(seed)] if seed else []
+    words += ["--short"] if short else []
+    words += ["--plot", folder.as_posix()] if folder is not None else []
+    words += ["--page", page_file.as_posix()] if page_file is not None else []
+    lab, results = Lab(seed=seed, short=short), []
+    for recipe in chosen:
+        results.append(run(recipe, lab, folder))
+        if page_file is not None:  # whatever becomes of the next recipe
+            text = page(results, shlex.join(words), page_file.parent)
+            page_file.write_text(text, encoding="utf-8")
     if page_file is not None:
-        words = ["fastbp", "book", *(names or ["--all"])]
-        words += ["--seed", str(seed)] if seed else []
-        words += ["--short"] if short else []
-        words += ["--plot", folder.as_posix()] if folder is not None else []
-        command = shlex.join([*words, "--page", page_file.as_posix()])
-        page_file.write_text(page(results, command, page_file.parent), encoding="utf-8")
         click.echo(page_file)
 
 

@@ -79,10 +79,13 @@ def speeds(figure: Any, lab: Lab, recipe: str) -> None:
 
 def weights(figure: Any, lab: Lab, recipe: str) -> None:
     """First-layer weights as images: what each hidden neuron looks for."""
+    from matplotlib import colormaps
+
     first = lab.runs[recipe][-1].net.weights[0][:60]
-    limit = np.abs(first).max()
+    limit = np.quantile(np.abs(first), 0.998)
+    colors = colormaps["RdBu_r"].resampled(15)  # few colors make a small file
     for axes, w in zip(figure.subplots(5, 12).ravel(), first, strict=False):
-        axes.imshow(w.reshape(28, 28), cmap="RdBu_r", vmin=-limit, vmax=limit)
+        axes.imshow(w.reshape(28, 28), cmap=colors, vmin=-limit, vmax=limit)
         axes.axis("off")
     for axes in figure.axes[len(first) :]:
         axes.axis("off")
@@ -97,7 +100,7 @@ def mistakes(figure: Any, lab: Lab, recipe: str) -> None:
         axes.axis("off")
     for axes, image, digit, answer in zip(panels, images, digits, predicted, strict=False):
         axes.imshow(image.reshape(28, 28), cmap="gray_r")
-        axes.set_title(f"{digit}, not {answer}", fontsize="x-small")
+        axes.set_title(f"{digit}, not {answer}", fontsize="small")
 
 
 def gradient_times(figure: Any, lab: Lab, recipe: str) -> None:

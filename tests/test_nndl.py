@@ -15,6 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from fastbp import DivergenceError
 from fastbp.datasets import load_mnist_sample
 from fastbp.nndl import mnist_loader, network, network2
+from fastbp.nndl.examples import Examples
 from fastbp.nndl.shuffling import shuffle
 
 TIGHT = {"rtol": 1e-10, "atol": 1e-10}
@@ -100,6 +101,24 @@ def test_mnist_in_batches_of_ten():
     seed(1)
     net = network2.Network([784, 30, 10])
     quietly(net.SGD, data, 3, 10, 0.5, 5.0)
+    assert_same(net, *expected)
+
+
+@pytest.mark.parametrize("n_used", [0, 1, 8, 9, 19])
+def test_inputs_that_are_always_zero_change_by_the_decay_alone(n_used):
+    rng, sizes = np.random.default_rng(n_used), [20, 4, 3]
+    used = rng.permutation(20)[:n_used]
+    data = pairs(sizes, 40, rng)
+    for x, _ in data:
+        x[np.setdiff1d(np.arange(20), used)] = 0
+    assert set(used) <= set(Examples(data).used)
+    seed(2)
+    expected = book_loop.train(*book_loop.draw(sizes, False), list(data), 30, 7, 0.5, 0.9)
+    seed(2)
+    net = network2.Network(sizes)
+    seed(2)
+    net.large_weight_initializer()
+    quietly(net.SGD, data, 30, 7, 0.5, 0.9)
     assert_same(net, *expected)
 
 

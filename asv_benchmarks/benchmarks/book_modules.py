@@ -56,7 +56,7 @@ class BookModules:
         for _ in range(EPOCHS):
             start = time.thread_time()
             converted = Examples(pairs)
-            assert len(converted.inputs) == len(converted.targets)
+            assert len(converted.used_inputs) == len(converted.targets)
             conversions.append(time.thread_time() - start)
             with contextlib.redirect_stdout(Ticks()) as printed:
                 net.SGD(pairs, 1 + EPOCHS, 10, ETA)

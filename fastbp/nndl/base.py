@@ -146,13 +146,13 @@ class BookNetwork(ABC):
                     update(training_data[k : k + size])
                 yield j
             return
-        engine = Engine(self.weights, self.biases, loss, size)
+        engine = Engine(self.weights, self.biases, loss, size, examples)
         order = np.arange(len(examples), dtype=np.int64)
         for j in range(epochs):
             engine.load(self.weights, self.biases)  # whoever printed may have assigned
             self._shuffle(order)  # the draws of shuffling the list itself
             try:
-                engine.train_epoch(examples, order, eta, decay)
+                engine.train_epoch(order, eta, decay)
             except DivergenceError:
                 engine.load(self.weights, self.biases)
                 raise
