@@ -252,7 +252,10 @@ def shown(outcome: Outcome) -> tuple[str, str]:
     return source, here
 
 
-UNITS = {"%": "{:.2f} %", "times": "{:,.0f} times", "images/s": "{:,.0f}/s", "length": "{:.3f}"}
+UNITS = {
+    "%": "{:.2f} %", "times": "{:,.0f} times", "images/s": "{:,.0f}/s",
+    "length": "{:.3f}", "ratio": "{:.2f}", "cost": "{:.4f}",
+}  # fmt: skip
 
 
 def number(value: float, unit: str) -> str:

@@ -40,8 +40,11 @@ def page(results: Sequence[Result], command: str, beside: Path) -> str:
         "the epochs, unless they belong to one. Where three numbers are given, they are the mean",
         "over several seeds, the least and the greatest.",
         "",
-        f"`{command}` wrote this page and its figures, in {minutes:.1f} minutes ({machine}; fastbp",
-        f"{__version__}).",
+        "This page and its figures were written by",
+        "",
+        f"    {command}",
+        "",
+        f"in {minutes:.1f} minutes ({machine}; fastbp {__version__}).",
         "",
         *summary(results),
     ]
@@ -59,11 +62,9 @@ def summary(results: Sequence[Result]) -> list[str]:
         if outcome.unit == "%"
     ]
     off = [(name, outcome) for name, outcome in percentages if outcome.is_off]
-    lines = [
-        f"Of {len(percentages)} percentages, {len(percentages) - len(off)} are within half a point",
-        "of the source's." if not off else "of the source's. The others:",
-        "",
-    ]
+    near = f"{len(percentages) - len(off)} of {len(percentages)} percentages"
+    end = "The others:" if off else ""
+    lines = [f"{near} are within half a point of the source's. {end}".rstrip(), ""]
     for name, outcome in off:
         source, here = shown(outcome)
         lines.append(f"- [{name}](#{name}), {outcome.what}: {source} there, {here} here.")

@@ -193,5 +193,5 @@ def learning_rates(lab: Lab) -> list[Outcome]:
             history = net.train(training, lab.epochs(30), eta, 5.0, watch=("training_cost",))
             lab.keep(Run(f"eta {eta:g}", net, history))
             what = f"training cost at eta {eta:g}"
-            outcomes.append(Outcome(what, NO_SOURCE, history.loss[-1], ""))
+            outcomes.append(Outcome(what, NO_SOURCE, history.loss[-1], "cost"))
     return outcomes
