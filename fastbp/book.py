@@ -1,8 +1,13 @@
 """The book's experiments as recipes: what it reports, and how to run it again.
 
 A recipe is a function of a `Lab`, which has the data, trains nets and keeps what was trained for
-the figures; it returns outcomes, each a number of the source beside ours. `book_recipes.py` and
-`book_differentiation.py` hold them, `book_figures.py` draws, `book_cli.py` is the command.
+the figures; it returns outcomes, each a number of the source beside ours.
+
+    book_recipes.py           nets trained by MLP.fit, from a seed of the user's
+    book_reruns.py            the programs of the book's figures, draw for draw
+    book_deformations.py      Simard's and Ciresan's nets, on distorted images
+    book_differentiation.py   what a gradient costs by other ways
+    book_figures.py, book_page.py, book_cli.py        figures, the page, the command
 
 In the shortened form, for tests, a recipe sees the sample of MNIST inside the package, and a few
 epochs of a few images: its numbers say only that it runs.
@@ -26,7 +31,8 @@ from fastbp.validation import Array, choice
 
 __all__ = ["RECIPES", "Data", "Lab", "Outcome", "Recipe", "Run", "recipe", "recipes"]
 
-SHORT_EPOCHS, SHORT_IMAGES = 2, 1000
+SHORT_EPOCHS, SHORT_IMAGES, SHORT_STARTS = 2, 1000, 2
+HALF_A_POINT = 0.5
 
 
 class Data(NamedTuple):
@@ -37,19 +43,29 @@ class Data(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """One number of the source, and ours; NaN where the source gives none."""
+    """One number of the source, and ours; NaN where the source gives none.
+
+    Ours may be the mean over several seeds; `low` and `high` are then the least and the greatest.
+    """
 
     what: str
     source: float
     here: float
     unit: str = "%"
+    low: float = math.nan
+    high: float = math.nan
+
+    @property
+    def is_off(self) -> bool:
+        """Whether a percentage is more than half a point from the source's."""
+        return self.unit == "%" and abs(self.here - self.source) > HALF_A_POINT
 
 
 class Run(NamedTuple):
     """A training, for the figures."""
 
     label: str
-    net: MLP
+    net: Any
     history: History
 
 
@@ -102,6 +118,10 @@ class Lab:
         """Return how many epochs to run where the source runs so many."""
         return min(epochs, SHORT_EPOCHS) if self.short else epochs
 
+    def starts(self, starts: int) -> range:
+        """Return so many seeds, from the lab's on."""
+        return range(self.seed, self.seed + (SHORT_STARTS if self.short else starts))
+
     def train(
         self,
         sizes: Sequence[int],
@@ -116,14 +136,14 @@ class Lab:
         images: int | None = None,
         watch: str | None = "test",
         callbacks: Sequence[Any] = (),
+        seed: int | None = None,
     ) -> Run:
         """Train a net of sigmoid neurons as the book's network2 does, in float32.
 
         L2 is lambda/(2 n) sum w^2, n the number of training images: l2 = lambda/n here.
         """
-        net = MLP(
-            sizes, activation="sigmoid", output="sigmoid", loss=loss, init=init, seed=self.seed
-        )
+        seed = self.seed if seed is None else seed
+        net = MLP(sizes, activation="sigmoid", output="sigmoid", loss=loss, init=init, seed=seed)
         training = self.data("training", images)
         history = net.fit(
             *training,
@@ -135,7 +155,7 @@ class Lab:
             callbacks=callbacks,
             progress=False,
         )
-        return self.keep(Run(label, net, history))
+        return Run(label, net, history)
 
     def keep(self, run: Run) -> Run:
         """Keep a run for the figures."""
@@ -152,12 +172,17 @@ class Recipe:
     name, title : str
     sources : tuple of str
         What the source reports, for the list.
+    function : callable
+        Its docstring says how the recipe is run.
+    seed : int, optional
+        Of its draws, where they are the source's own, whatever the lab's seed.
     """
 
     name: str
     title: str
     sources: tuple[str, ...]
     function: Callable[[Lab], list[Outcome]]
+    seed: int | None = None
 
     def run(self, lab: Lab) -> list[Outcome]:
         """Run it in a lab."""
@@ -170,28 +195,36 @@ RECIPES: dict[str, Recipe] = {}
 
 
 def recipe(
-    name: str, title: str, *sources: str
+    name: str, title: str, *sources: str, seed: int | None = None
 ) -> Callable[[Callable[[Lab], list[Outcome]]], Recipe]:
     """Register the decorated function as a recipe."""
 
     def register(function: Callable[[Lab], list[Outcome]]) -> Recipe:
-        RECIPES[name] = Recipe(name, title, sources, function)
+        RECIPES[name] = Recipe(name, title, sources, function, seed)
         return RECIPES[name]
 
     return register
 
 
 def recipes(names: Sequence[str] = ()) -> list[Recipe]:
-    """Return the recipes of these names, or all.
+    """Return the recipes of these names, or all, the book's first.
 
     Raises
     ------
     ValueError
         If there is none of a name.
     """
-    from fastbp import book_differentiation, book_recipes  # noqa: F401 - they fill RECIPES
+    from fastbp import (  # noqa: F401 - they fill RECIPES
+        book_deformations,
+        book_differentiation,
+        book_recipes,
+        book_reruns,
+    )
 
-    return [RECIPES[choice("recipe", name, RECIPES)] for name in names] or list(RECIPES.values())
+    if names:
+        return [RECIPES[choice("recipe", name, RECIPES)] for name in dict.fromkeys(names)]
+    # The book's, chapter by chapter, then the others'.
+    return sorted(RECIPES.values(), key=lambda it: (not it.title.startswith("Chapter"), it.title))
 
 
 def best(history: History) -> float:
@@ -204,12 +237,27 @@ def at_epoch(history: History, epoch: int) -> float:
     return 100 * history.val_accuracy[min(epoch, history.epochs) - 1]
 
 
-def shown(outcome: Outcome) -> str:
-    """Return source and ours side by side, in as many digits as the source may give."""
-    source = "-" if math.isnan(outcome.source) else number(outcome.source, outcome.unit)
-    return f"{source:>14}  {number(outcome.here, outcome.unit):>14}"
+def mean(what: str, source: float, values: Sequence[float], unit: str = "%") -> Outcome:
+    """Return the mean over several seeds, with the least and the greatest."""
+    return Outcome(what, source, float(np.mean(values)), unit, min(values), max(values))
+
+
+def shown(outcome: Outcome) -> tuple[str, str]:
+    """Return source and ours, in as many digits as the source may give."""
+    unit = outcome.unit
+    source = "-" if math.isnan(outcome.source) else number(outcome.source, unit)
+    here = number(outcome.here, unit)
+    if not math.isnan(outcome.low):
+        here += f" ({number(outcome.low, unit)} to {number(outcome.high, unit)})"
+    return source, here
+
+
+UNITS = {
+    "%": "{:.2f} %", "times": "{:,.0f} times", "images/s": "{:,.0f}/s",
+    "length": "{:.3f}", "ratio": "{:.2f}", "cost": "{:.4f}",
+}  # fmt: skip
 
 
 def number(value: float, unit: str) -> str:
-    """Return percentages with two decimals, factors with none, others with nine digits."""
-    return {"%": f"{value:.2f} %", "times": f"{value:,.0f} times"}.get(unit, f"{value:.9g}")
+    """Return a number with the digits that belong to its unit; nine where it has none."""
+    return UNITS.get(unit, "{:.9g}").format(value)

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from fastbp.book import Lab, Run
+from fastbp.book_deformations import wrong_digits
 from fastbp.book_differentiation import METHODS
-from fastbp.book_recipes import SIZES, wrong_digits
+from fastbp.book_reruns import SIZES
 
-__all__ = ["FIGURES", "draw"]
+__all__ = ["FIGURES", "draw", "require_matplotlib"]
 
 
 def curves(axes: Any, runs: Iterable[Run], name: str, title: str, scale: float = 1.0) -> None:
@@ -78,10 +79,13 @@ def speeds(figure: Any, lab: Lab, recipe: str) -> None:
 
 def weights(figure: Any, lab: Lab, recipe: str) -> None:
     """First-layer weights as images: what each hidden neuron looks for."""
+    from matplotlib import colormaps
+
     first = lab.runs[recipe][-1].net.weights[0][:60]
-    limit = np.abs(first).max()
+    limit = np.quantile(np.abs(first), 0.998)
+    colors = colormaps["RdBu_r"].resampled(15)  # few colors make a small file
     for axes, w in zip(figure.subplots(5, 12).ravel(), first, strict=False):
-        axes.imshow(w.reshape(28, 28), cmap="RdBu_r", vmin=-limit, vmax=limit)
+        axes.imshow(w.reshape(28, 28), cmap=colors, vmin=-limit, vmax=limit)
         axes.axis("off")
     for axes in figure.axes[len(first) :]:
         axes.axis("off")
@@ -96,7 +100,7 @@ def mistakes(figure: Any, lab: Lab, recipe: str) -> None:
         axes.axis("off")
     for axes, image, digit, answer in zip(panels, images, digits, predicted, strict=False):
         axes.imshow(image.reshape(28, 28), cmap="gray_r")
-        axes.set_title(f"{digit}, not {answer}", fontsize="x-small")
+        axes.set_title(f"{digit}, not {answer}", fontsize="small")
 
 
 def gradient_times(figure: Any, lab: Lab, recipe: str) -> None:
@@ -131,6 +135,15 @@ FIGURES: dict[str, list[tuple[str, Draw]]] = {
 }
 
 
+def require_matplotlib() -> Any:
+    """Return matplotlib's Figure, or raise ImportError."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError('figures need matplotlib: pip install "fastbp[plot]"') from error
+    return Figure
+
+
 def draw(lab: Lab, recipe: str, folder: Path) -> list[Path]:
     """Draw the figures of a recipe that was run; return the files, which are PNGs.
 
@@ -141,15 +154,12 @@ def draw(lab: Lab, recipe: str, folder: Path) -> list[Path]:
     OSError
         If the folder cannot be written to.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError('figures need matplotlib: pip install "fastbp[plot]"') from error
+    Figure = require_matplotlib()
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for name, function in FIGURES.get(recipe, []):
         figure = Figure(figsize=(10, 5), layout="constrained")
         function(figure, lab, recipe)
         files.append(folder / f"{name}.png")
-        figure.savefig(files[-1], dpi=100)
+        figure.savefig(files[-1], dpi=80)
     return files

@@ -15,6 +15,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from fastbp import DivergenceError
 from fastbp.datasets import load_mnist_sample
 from fastbp.nndl import mnist_loader, network, network2
+from fastbp.nndl.examples import Examples
+from fastbp.nndl.shuffling import shuffle
 
 TIGHT = {"rtol": 1e-10, "atol": 1e-10}
 
@@ -102,6 +104,24 @@ def test_mnist_in_batches_of_ten():
     assert_same(net, *expected)
 
 
+@pytest.mark.parametrize("n_used", [0, 1, 8, 9, 19])
+def test_inputs_that_are_always_zero_change_by_the_decay_alone(n_used):
+    rng, sizes = np.random.default_rng(n_used), [20, 4, 3]
+    used = rng.permutation(20)[:n_used]
+    data = pairs(sizes, 40, rng)
+    for x, _ in data:
+        x[np.setdiff1d(np.arange(20), used)] = 0
+    assert set(used) <= set(Examples(data).used)
+    seed(2)
+    expected = book_loop.train(*book_loop.draw(sizes, False), list(data), 30, 7, 0.5, 0.9)
+    seed(2)
+    net = network2.Network(sizes)
+    seed(2)
+    net.large_weight_initializer()
+    quietly(net.SGD, data, 30, 7, 0.5, 0.9)
+    assert_same(net, *expected)
+
+
 def test_monitors_and_printed_lines():
     sizes, rng = [6, 5, 4], np.random.default_rng(0)
     training, evaluation = pairs(sizes, 40, rng), pairs(sizes, 25, rng, "labels")
@@ -180,6 +200,20 @@ def test_the_list_is_left_shuffled_as_in_the_book():
     random.shuffle(theirs)
     random.shuffle(theirs)
     assert [id(pair) for pair in ours] == [id(pair) for pair in theirs]
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 31, 32, 33, 63, 1000, 2**16 + 1])
+def test_shuffle_is_pythons_own(n):
+    for start in range(20 if n < 100 else 2):
+        random.seed(start)
+        expected = list(range(n))
+        random.shuffle(expected)
+        state = random.getstate()
+        random.seed(start)
+        order = np.arange(n)
+        shuffle(order)
+        assert order.tolist() == expected
+        assert random.getstate() == state
 
 
 def test_assigned_weights_are_trained():

@@ -22,6 +22,7 @@ import numpy as np
 from fastbp.errors import DivergenceError
 from fastbp.nndl.engine import Engine
 from fastbp.nndl.examples import Examples
+from fastbp.nndl.shuffling import shuffle
 from fastbp.validation import Array, integer
 
 __all__ = ["BookNetwork", "sigmoid", "sigmoid_prime"]
@@ -58,6 +59,8 @@ class BookNetwork(ABC):
         self.sizes = sizes
         self.weights: list[Array] = []
         self.biases: list[Array] = []
+
+    _shuffle = staticmethod(shuffle)
 
     def _draw_normal(self) -> None:
         """Draw N(0, 1): all biases first, then all weights, as the book does."""
@@ -143,18 +146,18 @@ class BookNetwork(ABC):
                     update(training_data[k : k + size])
                 yield j
             return
-        engine = Engine(self.weights, self.biases, loss, size)
-        order = list(range(len(examples)))
+        engine = Engine(self.weights, self.biases, loss, size, examples)
+        order = np.arange(len(examples), dtype=np.int64)
         for j in range(epochs):
             engine.load(self.weights, self.biases)  # whoever printed may have assigned
-            random.shuffle(order)  # the draws of shuffling the list itself
+            self._shuffle(order)  # the draws of shuffling the list itself
             try:
-                engine.train_epoch(examples, order, eta, decay)
+                engine.train_epoch(order, eta, decay)
             except DivergenceError:
                 engine.load(self.weights, self.biases)
                 raise
             finally:  # also after Ctrl-C: what has been learned is kept
-                training_data[:] = [examples[i] for i in order]
+                training_data[:] = map(examples.pairs.__getitem__, order.tolist())
                 self.weights, self.biases = engine.weights(), engine.biases()
             yield j
 

@@ -36,11 +36,14 @@ class Engine:
     loss : {"quadratic", "cross_entropy"}
     rows : int
         Examples in a mini-batch.
+    data : Examples, optional
+        What to train on. Of an input that is 0 in all of them a step changes the weights by the
+        decay only, so `kept` has all W^1, and the net those of the other inputs.
 
     Raises
     ------
     ValueError
-        If the shapes do not make a net.
+        If the shapes do not make a net, or the examples do not fit it.
     """
 
     def __init__(
@@ -49,8 +52,13 @@ class Engine:
         biases: Sequence[Array],
         loss: str = "quadratic",
         rows: int = layout.BLOCK_ROWS,
+        data: Examples | None = None,
     ) -> None:
         sizes = checked_sizes(weights, biases)
+        self.used: Array = np.arange(sizes[0])
+        if data is not None:
+            self.data, self.used = data, used_inputs(data, sizes)
+            sizes = (len(self.used), *sizes[1:])
         names = ("sigmoid",) * (len(sizes) - 2)
         self.net = Architecture(sizes, names, "sigmoid", loss, np.dtype(np.float64))
         self.workspace = Workspace(self.net, rows)
@@ -59,26 +67,31 @@ class Engine:
 
     def load(self, weights: Sequence[Array], biases: Sequence[Array]) -> None:
         """Copy the book's lists into the flat vector."""
+        self.kept: Array = np.array(weights[0], np.float64)
         places = layout.parameter_slices(self.net.sizes)
-        for (w_place, b_place), w, b in zip(places, weights, biases, strict=True):
+        of_net = [self.kept[:, self.used], *weights[1:]]
+        for (w_place, b_place), w, b in zip(places, of_net, biases, strict=True):
             self.parameters[w_place] = np.ravel(w)
             self.parameters[b_place] = np.ravel(b)
 
     def weights(self) -> list[Array]:
         """Return new arrays W^1..W^L, (n_l, n_(l-1)) each."""
         places, shapes = layout.parameter_slices(self.net.sizes), pairwise(self.net.sizes)
-        return [
+        of_net = [
             self.parameters[w].reshape(n, n_below).copy()
             for (w, _), (n_below, n) in zip(places, shapes, strict=True)
         ]
+        first = self.kept.copy()
+        first[:, self.used] = of_net[0]
+        return [first, *of_net[1:]]
 
     def biases(self) -> list[Array]:
         """Return new arrays b^1..b^L, columns (n_l, 1)."""
         places = layout.parameter_slices(self.net.sizes)
         return [self.parameters[b].reshape(-1, 1).copy() for _, b in places]
 
-    def train_epoch(self, data: Examples, order: list[int], eta: float, decay: float) -> None:
-        """Make one pass over the examples, in this order.
+    def train_epoch(self, order: Array, eta: float, decay: float) -> None:
+        """Make one pass over the data, in this order.
 
         w <- w - eta (nabla_w + decay w), b <- b - eta nabla_b, nabla the mean over a mini-batch,
         which is the book's w <- (1 - eta lambda/n) w - (eta/m) sum nabla_w with decay = lambda/n
@@ -87,20 +100,17 @@ class Engine:
         Raises
         ------
         ValueError
-            If an x holds NaN or infinity, or does not fit the net.
+            If an x holds NaN or infinity.
         DivergenceError
             If the cost stops being finite.
         """
-        X, targets = self.checked_inputs(data), data.targets
-        if targets.shape[1] != self.net.n_outputs:
-            expected = f"columns of shape ({self.net.n_outputs}, 1)"
-            raise ValueError(message("y of the examples", f"shape {targets.shape[1:]}", expected))
+        X, targets = self.data.used_inputs, self.data.targets
         no_labels, no_weights = np.empty(0, np.int64), np.empty(0)
         rows = layout.Data(X, read_only(no_labels), targets, read_only(no_weights))
         size = self.workspace.plan.rows
         steps = -(-len(order) // size)
         rows_pass = epoch.Pass(
-            order=read_only(np.array(order, np.int64)),
+            order=read_only(order),
             batch_size=size,
             rates=read_only(np.full(steps, eta, np.float64)),
             dropout=read_only(np.zeros(len(self.net.sizes))),
@@ -118,27 +128,36 @@ class Engine:
             status = epoch.train(
                 self.workspace.plan, model, rows, rows_pass, rule, first, last, report, team
             )
+            with np.errstate(over="ignore", invalid="ignore"):  # a divergence shows in the cost
+                self.kept *= np.power(1 - eta * decay, last - first)
             if status == epoch.INPUT_NOT_FINITE:
-                refuse_not_finite(X, "x of the examples")
+                refuse_not_finite(self.data.inputs, "x of the examples")
             if status == epoch.COST_NOT_FINITE:
                 step = int(report[epoch.FAILED_STEP]) + 1
                 raise DivergenceError("the cost", 1, step, float(eta), History())
 
     def outputs(self, data: Examples) -> Array:
         """Return a^L of all examples, (n, n_L)."""
-        X = self.checked_inputs(data)
+        X = data.inputs
+        check_shape("x", X.shape[1], self.net.n_inputs)
         out = np.empty((len(X), self.net.n_outputs))
         if self.workspace.forward(read_only(self.parameters), X, out) >= 0:
             refuse_not_finite(X, "x of the examples")
         return out
 
-    def checked_inputs(self, data: Examples) -> Array:
-        """Return all x as rows, (n, n_0), or raise."""
-        X = data.inputs
-        if X.shape[1] != self.net.n_inputs:
-            expected = f"columns of shape ({self.net.n_inputs}, 1)"
-            raise ValueError(message("x of the examples", f"shape ({X.shape[1]}, 1)", expected))
-        return X
+
+def used_inputs(data: Examples, sizes: tuple[int, ...]) -> Array:
+    """Return which inputs the examples use, or raise if they do not fit a net of these sizes."""
+    check_shape("x", data.n_inputs, sizes[0])
+    check_shape("y", data.targets.shape[1], sizes[-1])
+    return data.used
+
+
+def check_shape(name: str, length: int, expected: int) -> None:
+    """Raise unless columns have the length that the net wants."""
+    if length != expected:
+        got, wanted = f"shape ({length}, 1)", f"columns of shape ({expected}, 1)"
+        raise ValueError(message(f"{name} of the examples", got, wanted))
 
 
 def checked_sizes(weights: Sequence[Array], biases: Sequence[Array]) -> tuple[int, ...]:
