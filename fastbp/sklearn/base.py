@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from fastbp.sklearn.checks import constraints_hold, plain_labels
 from fastbp.sklearn.constraints import refuse_combinations
 from fastbp.sklearn.epochs import Epochs
 from fastbp.sklearn.lbfgs import minimize, Objective
@@ -100,6 +102,29 @@ class FastMLP(BaseMultilayerPerceptron):  # type: ignore[misc]
                 " contain large values and need to be preprocessed."
             )
         return self
+
+    @classmethod
+    @cache
+    def _get_param_names(cls) -> list[str]:
+        """Remember what scikit-learn reads off the constructor's signature at each call."""
+        names: list[str] = super()._get_param_names()
+        return names
+
+    def _validate_params(self) -> None:
+        """Raise scikit-learn's error for a parameter that is not as it wants it."""
+        if not constraints_hold(self):
+            super()._validate_params()
+
+    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
+        """Check X and y as scikit-learn does; return X, and y as its nets see it."""
+        known = reset and is_classifier(self) and not hasattr(self, "feature_names_in_")
+        checked = plain_labels(X, y) if known else None
+        if checked is None:
+            return super()._validate_input(X, y, incremental, reset)  # type: ignore[no-any-return]
+        self.n_features_in_ = X.shape[1]
+        self._label_binarizer, y = checked
+        self.classes_ = self._label_binarizer.classes_
+        return X, y
 
     def _initialize(self, y: Array, layer_units: list[int], dtype: Any) -> None:
         """Draw initial parameters, and begin the records of training."""

@@ -54,7 +54,8 @@ class Optimizer:
         rate = estimator.learning_rate
         self.schedule: Schedule | str = rate if self.solver == "sgd" else "constant"
         self.memory: tuple[float, ...] = ()
-        if isinstance(rate, Schedule):
+        self.has_schedule = isinstance(rate, Schedule)
+        if self.has_schedule:
             self.schedule, self.memory = rate, rate.start()
         self.power_t = estimator.power_t
         self.learning_rate_init = self.learning_rate
@@ -68,7 +69,7 @@ class Optimizer:
 
     def rates(self, steps: int) -> Array:
         """Return the rate of each step of an epoch, before Adam's bias corrections."""
-        if isinstance(self.schedule, Schedule):
+        if self.has_schedule:
             rates = self.schedule.rates(self.epochs, steps, self.memory)
         elif self.solver == "sgd":
             rates = np.full(steps, self.learning_rate)
@@ -79,7 +80,7 @@ class Optimizer:
     def epoch_ends(self, steps: int, rows_seen: int, logs: dict[str, float]) -> None:
         """Count an epoch's steps, and choose the next rate where that depends on time."""
         self.t += steps
-        if isinstance(self.schedule, Schedule):
+        if self.has_schedule:
             self.learning_rate = float(self.rates(steps)[-1])
             self.memory = self.schedule.observe(self.memory, logs)
         elif self.schedule == "invscaling":
