@@ -3,6 +3,7 @@
 Comparisons with PyTorch are collected where it is installed; it is too large to ask for.
 """
 
+import os
 from importlib.util import find_spec
 
 from hypothesis import HealthCheck, settings
@@ -15,5 +16,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],  # likewise
 )
 settings.load_profile("fastbp")
+
+# Before NumPy is imported: scikit-learn's products here are too small for two threads, which on a
+# busy machine wait for each other, ten times as long as one would take.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 collect_ignore = [] if find_spec("torch") else ["test_torch.py"]

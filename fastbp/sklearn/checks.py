@@ -33,7 +33,7 @@ def constraints_hold(estimator: Any) -> bool:
     """Whether all parameters are as scikit-learn wants them."""
     return all(
         any(constraint.is_satisfied_by(getattr(estimator, name)) for constraint in constraints)
-        for name, constraints in constraints_of(type(estimator)).items()
+        for name, constraints in constraints_of(estimator.__class__).items()
     )
 
 
@@ -45,7 +45,7 @@ def plain_labels(X: Any, y: Any) -> tuple[LabelBinarizer, Array] | None:
     """
     if not (type(X) is np.ndarray and X.ndim == 2 and X.size and X.flags.c_contiguous):
         return None
-    if not (X.dtype in (np.float32, np.float64) and X.flags.aligned and X.dtype.isnative):
+    if not (X.dtype in (np.float32, np.float64) and X.flags.aligned):
         return None
     if not (type(y) is np.ndarray and y.shape == X.shape[:1] and y.dtype.kind in "iu"):
         return None

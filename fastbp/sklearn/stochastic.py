@@ -58,7 +58,8 @@ class Training:
             or estimator.callbacks
             or estimator.verbose
             or estimator.max_seconds is not None
-            or self.optimizer.schedule not in ("constant", "adaptive")
+            or self.optimizer.schedule is not None
+            or self.optimizer.kind == "invscaling"
         )
 
     def run(self, most_epochs: int, incremental: bool) -> None:
