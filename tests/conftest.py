@@ -1,6 +1,7 @@
 """One profile for all property tests: the same examples every time, no clock, nothing on disk.
 
-Comparisons with PyTorch are collected where it is installed; it is too large to ask for.
+Tests with PyTorch and with skl2onnx are collected where these are installed: the first is too
+large to ask for, the second brings five packages.
 """
 
 import os
@@ -21,4 +22,7 @@ settings.load_profile("fastbp")
 # busy machine wait for each other, ten times as long as one would take.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-collect_ignore = [] if find_spec("torch") else ["test_torch.py"]
+NEEDS = {"test_torch.py": ["torch"], "test_onnx.py": ["skl2onnx", "onnxruntime"]}
+collect_ignore = [
+    test for test, packages in NEEDS.items() if not all(find_spec(name) for name in packages)
+]
