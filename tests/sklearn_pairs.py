@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import sklearn.neural_network
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.preprocessing import scale
 
@@ -12,6 +12,7 @@ from fastbp.datasets import load_mnist_sample
 from fastbp.sklearn import MLPClassifier, MLPRegressor
 
 SOLVERS = ("sgd", "adam", "lbfgs")
+FLOAT32 = 1e-3  # what models of float32 may be apart
 ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 
 
@@ -60,7 +61,8 @@ def assert_same_model(theirs, ours, X, rtol=1e-9):
     predicted, expected = ours.predict(X), theirs.predict(X)
     assert predicted.dtype == expected.dtype
     if hasattr(ours, "classes_"):
-        assert_array_equal(predicted, expected)
+        # Labels of a probability that is 0.5 to rounding may differ; of float64 none was ever seen.
+        assert np.mean(predicted != expected) <= (1e-3 if rtol == FLOAT32 else 0)
         predicted, expected = ours.predict_proba(X), theirs.predict_proba(X)
     # Exponentials of the outputs multiply their relative error.
     assert_allclose(predicted, expected, rtol=max(1e-6, rtol), atol=rtol)

@@ -9,7 +9,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from sklearn_pairs import ACTIVATIONS, assert_same_model, both, problem, SOLVERS
+from sklearn_pairs import ACTIVATIONS, assert_same_model, both, FLOAT32, problem, SOLVERS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -81,5 +81,5 @@ def test_the_same_model(solver, activation, way, data, dtype):
         return
     for model in models:
         train(model, X, y)
-    rtol = 1e-3 if dtype == "float32" else 1e-6 if solver == "lbfgs" else 1e-9
+    rtol = FLOAT32 if dtype == "float32" else 1e-6 if solver == "lbfgs" else 1e-9
     assert_same_model(*models, X, rtol)
