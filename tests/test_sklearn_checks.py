@@ -93,6 +93,16 @@ def test_names_of_columns_are_forgotten_with_them():
     assert not hasattr(model.fit(X, y), "feature_names_in_")
 
 
+def test_classes_that_the_first_rows_have_not():
+    model = MLPClassifier((3,)).partial_fit(X[:100], y[:100], classes=[0, 1, 2])
+    assert model.classes_.tolist() == [0, 1, 2]
+    assert model.predict_proba(X).shape == (150, 3)
+    model = MLPClassifier((3,), solver="lbfgs", warm_start=True, max_iter=300).fit(X, y)
+    del model.coefs_
+    with pytest.raises(ValueError, match="same classes as in the previous call"):
+        model.fit(X[:100], y[:100])
+
+
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 def test_parameters_of_every_kind_are_checked(kind):
     wrong = object()

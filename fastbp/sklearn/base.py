@@ -117,8 +117,9 @@ class FastMLP(BaseMultilayerPerceptron):  # type: ignore[misc]
 
     def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
         """Check X and y as scikit-learn does; return X, and y as its nets see it."""
-        known = reset and is_classifier(self) and not hasattr(self, "feature_names_in_")
-        checked = plain_labels(X, y) if known else None
+        is_new = not (incremental or hasattr(self, "feature_names_in_"))
+        is_new = is_new and not (self.warm_start and hasattr(self, "classes_"))
+        checked = plain_labels(X, y) if is_new and is_classifier(self) else None
         if checked is None:
             return super()._validate_input(X, y, incremental, reset)  # type: ignore[no-any-return]
         self.n_features_in_ = X.shape[1]
