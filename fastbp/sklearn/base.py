@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import copy
 import warnings
-from functools import cache
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 from sklearn.base import _fit_context, is_classifier
-from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptron
 from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from fastbp.sklearn.checks import constraints_hold, plain_labels
+from fastbp.sklearn.checks import CheckedMLP
 from fastbp.sklearn.constraints import refuse_combinations
 from fastbp.sklearn.epochs import Epochs
 from fastbp.sklearn.lbfgs import minimize, Objective
@@ -34,7 +32,7 @@ from fastbp.validation import Array
 __all__ = ["FastMLP"]
 
 
-class FastMLP(BaseMultilayerPerceptron):  # type: ignore[misc]
+class FastMLP(CheckedMLP):
     """The methods that stand before those of scikit-learn's estimators."""
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
@@ -102,30 +100,6 @@ class FastMLP(BaseMultilayerPerceptron):  # type: ignore[misc]
                 " contain large values and need to be preprocessed."
             )
         return self
-
-    @classmethod
-    @cache
-    def _get_param_names(cls) -> list[str]:
-        """Remember what scikit-learn reads off the constructor's signature at each call."""
-        names: list[str] = super()._get_param_names()
-        return names
-
-    def _validate_params(self) -> None:
-        """Raise scikit-learn's error for a parameter that is not as it wants it."""
-        if not constraints_hold(self):
-            super()._validate_params()
-
-    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
-        """Check X and y as scikit-learn does; return X, and y as its nets see it."""
-        is_new = not (incremental or hasattr(self, "feature_names_in_"))
-        is_new = is_new and not (self.warm_start and hasattr(self, "classes_"))
-        checked = plain_labels(X, y) if is_new and is_classifier(self) else None
-        if checked is None:
-            return super()._validate_input(X, y, incremental, reset)  # type: ignore[no-any-return]
-        self.n_features_in_ = X.shape[1]
-        self._label_binarizer, y = checked
-        self.classes_ = self._label_binarizer.classes_
-        return X, y
 
     def _initialize(self, y: Array, layer_units: list[int], dtype: Any) -> None:
         """Draw initial parameters, and begin the records of training."""
@@ -214,30 +188,6 @@ class FastMLP(BaseMultilayerPerceptron):  # type: ignore[misc]
             # scikit-learn's coefs_ become its best ones here, and so the best ones change with
             # them if a warm start goes on.
             self._best_coefs, self._best_intercepts = self.coefs_, self.intercepts_
-
-    def _validate_validation_set(self, X: Any, y: Any) -> tuple[Any, Array]:
-        """Return X_val, and y_val as the net's targets (n, n_L)."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            y_numeric=not is_classifier(self),
-            dtype=(np.float64, np.float32),
-            reset=False,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = y.ravel()
-        if is_classifier(self):
-            unseen = np.setdiff1d(y, self.classes_) if y.ndim == 1 else np.empty(0)
-            if len(unseen):
-                raise ValueError(f"y_val has classes that y has not: {unseen}.")
-            y = self._label_binarizer.transform(y)
-        y = y.reshape(len(y), -1)
-        if y.shape[1] != self.n_outputs_:
-            raise ValueError(f"y_val has {y.shape[1]} outputs, but y has {self.n_outputs_}.")
-        return X, y
 
     def _total_weights(self, y: Array, sample_weight: Array | None) -> Array | None:
         """Return the weight of each row, that of its class included."""

@@ -10,12 +10,15 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from sklearn.base import is_classifier
+from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptron
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import make_constraint
+from sklearn.utils.validation import validate_data
 
 from fastbp.validation import all_finite, Array
 
-__all__ = ["constraints_hold", "plain_labels"]
+__all__ = ["CheckedMLP"]
 
 
 @cache
@@ -58,3 +61,55 @@ def plain_labels(X: Any, y: Any) -> tuple[LabelBinarizer, Array] | None:
     binarizer.classes_ = classes
     shown = classes[1:] if len(classes) == 2 else classes
     return binarizer, y[:, np.newaxis] == shown
+
+
+class CheckedMLP(BaseMultilayerPerceptron):  # type: ignore[misc]
+    """What our estimators check of their parameters and data, before those of scikit-learn do."""
+
+    @classmethod
+    @cache
+    def _get_param_names(cls) -> list[str]:
+        """Remember what scikit-learn reads off the constructor's signature at each call."""
+        names: list[str] = super()._get_param_names()
+        return names
+
+    def _validate_params(self) -> None:
+        """Raise scikit-learn's error for a parameter that is not as it wants it."""
+        if not constraints_hold(self):
+            super()._validate_params()
+
+    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Array]:
+        """Check X and y as scikit-learn does; return X, and y as its nets see it."""
+        is_new = not (incremental or hasattr(self, "feature_names_in_"))
+        is_new = is_new and not (self.warm_start and hasattr(self, "classes_"))
+        checked = plain_labels(X, y) if is_new and is_classifier(self) else None
+        if checked is None:
+            return super()._validate_input(X, y, incremental, reset)  # type: ignore[no-any-return]
+        self.n_features_in_ = X.shape[1]
+        self._label_binarizer, y = checked
+        self.classes_ = self._label_binarizer.classes_
+        return X, y
+
+    def _validate_validation_set(self, X: Any, y: Any) -> tuple[Any, Array]:
+        """Return X_val, and y_val as the net's targets (n, n_L)."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            y_numeric=not is_classifier(self),
+            dtype=(np.float64, np.float32),
+            reset=False,
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = y.ravel()
+        if is_classifier(self):
+            unseen = np.setdiff1d(y, self.classes_) if y.ndim == 1 else np.empty(0)
+            if len(unseen):
+                raise ValueError(f"y_val has classes that y has not: {unseen}.")
+            y = self._label_binarizer.transform(y)
+        y = y.reshape(len(y), -1)
+        if y.shape[1] != self.n_outputs_:
+            raise ValueError(f"y_val has {y.shape[1]} outputs, but y has {self.n_outputs_}.")
+        return X, y
