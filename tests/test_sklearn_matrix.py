@@ -82,4 +82,8 @@ def test_the_same_model(solver, activation, way, data, dtype):
     for model in models:
         train(model, X, y)
     rtol = FLOAT32 if dtype == "float32" else 1e-6 if solver == "lbfgs" else 1e-9
+    if (activation, data, dtype) == ("relu", "mnist", "float32"):
+        # Of a million z some are 0 but for the rounding of 784 products: in epoch 4, batch 43, of
+        # "odd batches" z is 4e-7 for one image, weights are 5e-7 apart, and its relu opens for one.
+        rtol *= 10
     assert_same_model(*models, X, rtol)
