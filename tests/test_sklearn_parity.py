@@ -10,6 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from sklearn_pairs import assert_same_model, both, problem, same_fit, SOLVERS
 
+from fastbp.sklearn import epochs
+
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
@@ -201,3 +203,19 @@ def test_what_is_printed_and_warned(parameters, capsys):
         assert not any("fastbp" in Path(w.filename).parts[-3:] for w in caught)
     assert said[0] == said[1]
     assert ConvergenceWarning in [w[0] for w in said[0][1]] or "improve" in said[0][0]
+
+
+def test_steps_in_many_calls_of_a_kernel_or_in_few(monkeypatch):
+    X, y = problem("digits")
+    run, calls, models = epochs.Epochs.run, [], []
+    monkeypatch.setattr(epochs.Epochs, "run", lambda self, *all: calls.append(1) or run(self, *all))
+    monkeypatch.setattr(epochs, "FLOPS_PER_CALL", 1)  # one step a call, at first
+    counts = []
+    for seconds in (0, np.inf):
+        monkeypatch.setattr(epochs, "SHORT_CALL", seconds)
+        calls.clear()
+        models.append(both("digits", batch_size=10, max_iter=2)[1].fit(X, y))
+        counts.append(len(calls))
+    assert counts == [2 * 60, 6 + 1]  # twice as many each time: 1, 2, 4, 8, 16, 29; 60
+    for a, b in zip(models[0].coefs_, models[1].coefs_, strict=True):
+        assert_array_equal(a, b)
