@@ -1,10 +1,12 @@
-"""Write the README's table of speeds: fastbp beside the fastest of the others, from asv's results.
+"""Write the README's tables of speeds from asv's results.
+
+One has fastbp beside the fastest of the others, the other fastbp.sklearn beside scikit-learn.
 
     python asv_benchmarks/table.py [RESULTS.json] [--readme README.md]
 
 RESULTS.json is one of asv's files, results/MACHINE/COMMIT-ENVIRONMENT.json; by default the newest.
 Run it by the Python that ran the benchmarks: it names the versions that are installed there. What
-stands between the two markers in the README is replaced.
+stands between a table's markers in the README is replaced, if the results have numbers for it.
 """
 
 import argparse
@@ -18,11 +20,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks import drop_in
 from benchmarks.cells import Cell, CELLS, GRADIENT_CELL, INFERENCE_ROWS
 
 HERE = Path(__file__).parent
-BEGIN, END = "<!-- speed table: begin -->", "<!-- speed table: end -->"
-COMMAND = "asv run --bench '^(epochs|gradients|inference)'"
+SPEED = "epochs|gradients|inference"
+DROP_IN = "drop_in"
+FIT, SEARCH = "drop_in.Fit.time_fit", "drop_in.Search.time_search"
 EPOCHS, GRADIENT = "epochs.Epochs.time_epoch", "gradients.ValueAndGrad.time_value_and_grad_10_times"
 ROWS, ONE_ROW = "inference.Rows.time_10000_rows", "inference.OneRow.time_one_row_1000_times"
 PACKAGES = ("fastbp", "numba", "numpy", "scikit-learn", "torch", "jax")
@@ -136,34 +140,58 @@ def versions() -> str:
     return ", ".join(found)
 
 
-def speed_table(results: Results) -> str:
-    """Return the table, and under it how to get it."""
-    rows = list(table_rows(results))
-    if not rows:
-        raise SystemExit("table.py: these results have no benchmark of fastbp beside another")
-    how = (
+def drop_in_rows(results: Results) -> Iterator[str]:
+    """Yield a row of Markdown for every fit that both estimators have numbers for."""
+    fits, searches = results.seconds(FIT), results.seconds(SEARCH)
+    works = {cell.work: {key[-1]: t for key, t in fits.items() if key[0] == name}
+             for name, cell in drop_in.CELLS.items()}  # fmt: skip
+    works["GridSearchCV on digits, n_jobs=2"] = {key[0]: time for key, time in searches.items()}
+    for work, times in works.items():
+        if len(times) == 2:
+            theirs, ours = times["scikit-learn"], times["fastbp"]
+            yield f"| {work} | {theirs:,.3g} s | {ours:,.3g} s | {theirs / ours:.1f} |"
+
+
+def footnote(results: Results, benchmarks: str) -> str:
+    """Say how and where a table was measured."""
+    return (
         f"One thread each; the lower quartile of the samples. {results.machine()}; {versions()}; "
         f"commit {results.raw['commit_hash'][:8]}, {results.measured_on()}. In `asv_benchmarks/`: "
-        f"`{COMMAND}`, then `python table.py`."
+        f"`asv run --bench '^({benchmarks})'`, then `python table.py`."
     )
-    head = ["| | work | fastbp | best other | ratio |", "|---|---|---|---|---|"]
-    return "\n".join([*head, *rows, "", how])
 
 
-def replaced(readme: str, table: str) -> str:
-    """Return the README with the table between its markers."""
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def tables(results: Results) -> dict[str, str]:
+    """Return each table that there are numbers for, by its name."""
+    heads = {
+        "speed": ("| | work | fastbp | best other | ratio |", SPEED, table_rows),
+        "drop-in": ("| fit | scikit-learn | fastbp | ratio |", DROP_IN, drop_in_rows),
+    }
+    found = {}
+    for name, (head, benchmarks, rows_of) in heads.items():
+        if rows := list(rows_of(results)):
+            line = "|---" * (head.count("|") - 1) + "|"
+            found[name] = "\n".join([head, line, *rows, "", footnote(results, benchmarks)])
+    if not found:
+        raise SystemExit("table.py: these results have no benchmark of fastbp beside another")
+    return found
+
+
+def replaced(readme: str, name: str, table: str) -> str:
+    """Return the README with a table between its markers."""
+    first, last = (f"<!-- {name} table: {word} -->" for word in ("begin", "end"))
+    before, begin, rest = readme.partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise SystemExit(f"table.py: the README must hold {BEGIN} and, after it, {END}")
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+        raise SystemExit(f"table.py: the README must hold {first} and, after it, {last}")
+    return f"{before}{begin}\n{table}\n{end}{after}"
 
 
 def newest_results() -> Path:
     """Return the result file that was written last."""
     files = [p for p in HERE.glob("results/*/*.json") if p.name != "machine.json"]
     if not files:
-        raise SystemExit(f"table.py: no results yet; make some by {COMMAND}")
+        raise SystemExit("table.py: no results yet; README.md, beside it, says how to make some")
     return max(files, key=lambda path: path.stat().st_mtime)
 
 
@@ -173,8 +201,10 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("results", type=Path, nargs="?")
     parser.add_argument("--readme", type=Path, default=HERE.parent / "README.md")
     chosen = parser.parse_args(arguments)
-    table = speed_table(Results(chosen.results or newest_results()))
-    chosen.readme.write_text(replaced(chosen.readme.read_text(), table))
+    text = chosen.readme.read_text()
+    for name, table in tables(Results(chosen.results or newest_results())).items():
+        text = replaced(text, name, table)
+    chosen.readme.write_text(text)
 
 
 if __name__ == "__main__":

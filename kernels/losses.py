@@ -130,7 +130,8 @@ def output_error(loss, output, arena, at, y_at, scale):
                 each = maximum(z, broadcast_like(z, 0)) - y * z + log1p(exp(-absolute(z)))
                 delta = a - y
             elif loss == LOG_LOSS:
-                p = within(a)
+                # As scikit-learn rounds it: of 1 - p the last bit of p may be all that is left.
+                p = within(1 / (1 + exp(-z)))
                 each = -fma(y, log(p), (1 - y) * log(1 - p))
                 delta = a - y
             elif loss == POISSON and output.activation == EXPONENTIAL:

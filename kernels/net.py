@@ -8,11 +8,12 @@ whose caller keeps the arrays alive, begins with `open_net` and `open_data`.
 from typing import NamedTuple
 
 from .jit import inlined, kernel
-from .layout import BLOCK_SIZE, Layer, TALL_BLOCK_NEURONS
+from .layout import BLOCK_SIZE, Layer, Plan, TALL_BLOCK_NEURONS
 from .matmul import matrix, PANEL_SIZE
 from .simd import pointer
 
 LAYER_FIELDS = len(Layer._fields)
+PLAN_NUMBERS = len(Plan._fields) - 1  # all but the layers
 
 
 class Net(NamedTuple):
@@ -50,22 +51,26 @@ class Examples(NamedTuple):
 @inlined
 def open_net(plan, parameters, arena, thread):
     """The Net of a plan, its parameters and its arena, for one of the threads."""
+    numbers = (
+        plan.loss, plan.rows, plan.targets, plan.row_weights, plan.row_costs, plan.row_hits,
+        plan.blocks, plan.panels, plan.packed, plan.deltas,
+    )  # fmt: skip
     depth = plan.layers.shape[0] - 1
-    return _net(pointer(plan.layers, 0), depth, plan[1:], parameters, arena, thread)
+    return _net(pointer(plan.layers, 0), depth, numbers, parameters, arena, thread)
 
 
 @inlined
 def open_table(table, parameters, arena):
     """The Net of a plan that is given as layout.plan_table, for one thread."""
     t = pointer(table, 0)
-    numbers = t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9], t[10]
-    depth = (table.size - len(numbers)) // LAYER_FIELDS - 1
-    return _net(pointer(table, len(numbers)), depth, numbers, parameters, arena, 0)
+    numbers = t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9]
+    depth = (table.size - PLAN_NUMBERS) // LAYER_FIELDS - 1
+    return _net(pointer(table, PLAN_NUMBERS), depth, numbers, parameters, arena, 0)
 
 
 @inlined
 def _net(layers, depth, numbers, parameters, arena, thread):
-    loss, rows, targets, weights, costs, hits, blocks, panels, packed, deltas, _ = numbers
+    loss, rows, targets, weights, costs, hits, blocks, panels, packed, deltas = numbers
     return Net(
         pointer(parameters, 0),
         pointer(arena, 0),

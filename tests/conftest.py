@@ -1,8 +1,10 @@
 """One profile for all property tests: the same examples every time, no clock, nothing on disk.
 
-Comparisons with PyTorch are collected where it is installed; it is too large to ask for.
+Tests with PyTorch and with skl2onnx are collected where these are installed: the first is too
+large to ask for, the second brings five packages.
 """
 
+import os
 import signal
 from importlib.util import find_spec
 
@@ -20,4 +22,11 @@ settings.load_profile("fastbp")
 # A shell's background jobs ignore Ctrl-C, and so would the tests that press it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-collect_ignore = [] if find_spec("torch") else ["test_torch.py"]
+# Before NumPy is imported: scikit-learn's products here are too small for two threads, which on a
+# busy machine wait for each other, ten times as long as one would take.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+NEEDS = {"test_torch.py": ["torch"], "test_onnx.py": ["skl2onnx", "onnxruntime"]}
+collect_ignore = [
+    test for test, packages in NEEDS.items() if not all(find_spec(name) for name in packages)
+]

@@ -15,6 +15,7 @@ import pytest
 
 SUITE = Path(__file__).parents[1] / "asv_benchmarks"
 MARKERS = "<!-- speed table: begin -->", "<!-- speed table: end -->"
+DROP_IN_MARKERS = "<!-- drop-in table: begin -->", "<!-- drop-in table: end -->"
 
 pytestmark = pytest.mark.skipif(not SUITE.is_dir(), reason="not part of a source distribution")
 
@@ -40,17 +41,22 @@ for name, cell in {**CELLS, "I": GRADIENT_CELL}.items():
 """
 
 
+def run_in_suite(code, **environment):
+    """What it prints, in a process of its own, as the suite sets variables for the libraries."""
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=SUITE, capture_output=True, text=True, check=True,
+        env={**os.environ, **environment,
+             "PYTHONPATH": os.pathsep.join([str(SUITE.parent), *sys.path])},
+    )  # fmt: skip
+    return run.stdout
+
+
 @pytest.fixture(scope="module")
 def outputs():
     """By cell and peer: some outputs before, and after one step from the same parameters."""
     pytest.importorskip("threadpoolctl")
-    # In a process of its own, as the suite sets variables for the libraries.
-    run = subprocess.run(
-        [sys.executable, "-c", SAME_WORK], cwd=SUITE, capture_output=True, text=True, check=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(SUITE.parent), *sys.path])},
-    )  # fmt: skip
     found = {}
-    for line in run.stdout.splitlines():
+    for line in run_in_suite(SAME_WORK).splitlines():
         cell, peer, *numbers = line.split()
         found[cell, peer] = np.array(numbers, float)
     return found
@@ -71,6 +77,30 @@ def test_every_peer_takes_the_same_step(outputs):
         np.testing.assert_allclose(numbers, ours, rtol=2e-3, atol=2e-4, err_msg=f"{cell} {peer}")
         compared += 1
     assert compared >= 7  # NumPy at least
+
+
+SAME_FIT = """
+import numpy as np
+from benchmarks.drop_in import CELLS, Fit
+for cell in CELLS:
+    coefs = []
+    for peer in ("fastbp", "scikit-learn"):
+        benchmark = Fit()
+        benchmark.setup(cell, peer)
+        benchmark.time_fit(cell, peer)
+        model = benchmark.model
+        coefs.append(np.concatenate([coef.ravel() for coef in model.coefs_]))
+    print(coefs[0].dtype, model.n_iter_, np.abs(coefs[0] - coefs[1]).max())
+"""
+
+
+def test_both_estimators_find_the_same_model():
+    pytest.importorskip("threadpoolctl")
+    lines = run_in_suite(SAME_FIT, FASTBP_BENCHMARKS_SMALL="1").splitlines()
+    for line, precision in zip(lines, ["float32", "float64", "float64", "float32"], strict=True):
+        dtype, _, difference = line.split()
+        assert dtype == precision
+        assert float(difference) < (1e-12 if dtype == "float64" else 1e-4)
 
 
 def result_file(folder, **changes):
@@ -128,6 +158,24 @@ def test_the_table_needs_its_markers_and_numbers(tmp_path):
     assert "no benchmark" in run.stderr
 
 
-def test_the_readme_has_a_place_for_the_table():
+def test_the_table_of_the_drop_in(tmp_path):
+    cells, peers = ["'MNIST'", "'digits'"], ["'fastbp'", "'scikit-learn'"]
+    results = {
+        "drop_in.Fit.time_fit": [[2.0, 5.0, 0.1, None], [cells, peers], "version", 1750000000000],
+        "drop_in.Search.time_search": [[1.5, 6.0], [peers], "version", 1750000000000],
+    }
+    readme = "x{}y{}z".format(*DROP_IN_MARKERS)
+    run, text = write_table(tmp_path, readme, results=results)
+    assert run.returncode == 0, run.stderr
+    table = re.split("|".join(DROP_IN_MARKERS), text)[1].strip().splitlines()
+    assert table[2:4] == [
+        "| MNIST, 60,000 x 784 float32, 10 epochs | 5 s | 2 s | 2.5 |",
+        "| GridSearchCV on digits, n_jobs=2 | 6 s | 1.5 s | 4.0 |",
+    ]
+    assert "asv run --bench '^(drop_in)'" in table[-1]
+
+
+@pytest.mark.parametrize("markers", [MARKERS, DROP_IN_MARKERS])
+def test_the_readme_has_a_place_for_the_tables(markers):
     readme = (SUITE.parent / "README.md").read_text()
-    assert 0 < readme.find(MARKERS[0]) < readme.find(MARKERS[1])
+    assert 0 < readme.find(markers[0]) < readme.find(markers[1])

@@ -4,6 +4,7 @@ import copy
 import doctest
 import importlib
 import inspect
+import os
 import pickle
 
 import joblib
@@ -24,6 +25,7 @@ from sklearn.utils.estimator_checks import (
     check_sample_weight_equivalence_on_dense_data,
 )
 
+from fastbp.kernels import jit
 from fastbp.sklearn import MLPClassifier, MLPRegressor
 
 OURS = (MLPClassifier, MLPRegressor)
@@ -137,6 +139,20 @@ def test_searches_in_two_processes():
     ours, theirs = (search.cv_results_["mean_test_score"] for search in searches)
     assert_array_equal(ours, theirs)
     assert searches[0].best_params_ == searches[1].best_params_
+
+
+def fit_and_count(estimator):
+    """In a worker: its process, and what numba compiled there."""
+    estimator.fit(X, y).predict(X)
+    return os.getpid(), jit.compilations(), jit.compile_seconds()
+
+
+def test_workers_of_a_search_compile_nothing():
+    models = [MLPClassifier(random_state=n, max_iter=3) for n in range(4)]
+    fit_and_count(models[0])  # puts the kernels on disk, unless they are there
+    counts = joblib.Parallel(n_jobs=2)(joblib.delayed(fit_and_count)(model) for model in models)
+    assert os.getpid() not in {process for process, _, _ in counts}
+    assert {tuple(compiled) for _, *compiled in counts} == {(0, 0.0)}
 
 
 def test_threads_that_predict_together():

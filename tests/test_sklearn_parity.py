@@ -1,97 +1,18 @@
 """Our estimators and scikit-learn's, side by side: the same draws, the same model to rounding."""
 
 import warnings
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.sparse
-import sklearn.neural_network
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.preprocessing import scale
+from sklearn_pairs import assert_same_model, both, problem, same_fit, SOLVERS
 
-from fastbp.datasets import load_mnist_sample
-from fastbp.sklearn import MLPClassifier, MLPRegressor
+from fastbp.sklearn import epochs
 
-SOLVERS = ("sgd", "adam", "lbfgs")
-ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
-@cache
-def problem(name):
-    """(X, y), of float64."""
-    if name == "iris":
-        return load_iris(return_X_y=True)
-    if name == "digits":
-        X, y = load_digits(return_X_y=True)
-        return X[:600] / 16, y[:600]
-    if name == "diabetes":
-        X, y = load_diabetes(return_X_y=True)
-        return scale(X), scale(y)
-    sample = load_mnist_sample()
-    return sample.train_images[:2000] / 255, sample.train_labels[:2000]
-
-
-def both(name, **parameters):
-    """Scikit-learn's estimator and ours, with the same parameters, not fitted."""
-    kind = "MLPRegressor" if name == "diabetes" else "MLPClassifier"
-    ours = {"MLPClassifier": MLPClassifier, "MLPRegressor": MLPRegressor}[kind]
-    parameters = {"hidden_layer_sizes": (20, 10), "max_iter": 20, "random_state": 3, **parameters}
-    return getattr(sklearn.neural_network, kind)(**parameters), ours(**parameters)
-
-
-def assert_same_model(theirs, ours, X, rtol=1e-9, predictions_rtol=None):
-    assert ours.n_iter_ == theirs.n_iter_
-    for a, b in zip(
-        ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True
-    ):
-        assert a.shape == b.shape
-        assert a.dtype == b.dtype
-        assert_allclose(a, b, rtol=rtol, atol=rtol * np.abs(b).max())
-    assert_allclose(ours.loss_, theirs.loss_, rtol=rtol)
-    for name in ("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_"):
-        assert hasattr(ours, name) == hasattr(theirs, name)
-        expected = getattr(theirs, name, None)
-        if expected is None:
-            assert getattr(ours, name, None) is None
-        else:
-            assert_allclose(getattr(ours, name), expected, rtol=rtol, atol=rtol)
-    assert (ours.t_, ours.out_activation_) == (theirs.t_, theirs.out_activation_)
-    assert (ours.n_layers_, ours.n_outputs_) == (theirs.n_layers_, theirs.n_outputs_)
-    predicted, expected = ours.predict(X), theirs.predict(X)
-    assert predicted.dtype == expected.dtype
-    if hasattr(ours, "classes_"):
-        assert_array_equal(predicted, expected)
-        assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-6, atol=rtol)
-    else:
-        assert_allclose(predicted, expected, rtol=predictions_rtol or 1e-6, atol=rtol)
-
-
-def same_fit(name, X=None, y=None, rtol=1e-9, sample_weight=None, **parameters):
-    """Fit both, compare, and return them."""
-    if X is None:
-        X, y = problem(name)
-    theirs, ours = both(name, **parameters)
-    for estimator in (theirs, ours):
-        estimator.fit(X, y, sample_weight=sample_weight)
-    assert_same_model(theirs, ours, X, 1e-6 if ours.solver == "lbfgs" else rtol)
-    return theirs, ours
-
-
-@pytest.mark.parametrize("name", ["iris", "digits", "diabetes"])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_solvers_and_activations(solver, activation, name):
-    same_fit(name, solver=solver, activation=activation)
-
-
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_two_thousand_images(solver):
-    same_fit("mnist", solver=solver, hidden_layer_sizes=(32,))
 
 
 @pytest.mark.parametrize("name", ["iris", "digits", "diabetes"])
@@ -244,11 +165,15 @@ def test_sparse_rows(solver, container, monkeypatch):
     assert_allclose(ours.predict_proba(container(X)), dense.predict_proba(X), atol=1e-6)
 
 
-def test_saturated_probabilities_cost_the_same():
-    # scikit-learn keeps probabilities within [eps, 1 - eps] when it takes their logarithms.
+@pytest.mark.parametrize("targets", [
+    lambda y: y, lambda y: y == 1, lambda y: np.stack([y == 1, y > 0], axis=1).astype(int),
+])  # fmt: skip
+def test_saturated_probabilities_cost_the_same(targets):
+    # scikit-learn takes logarithms of p and 1 - p, which it keeps within [eps, 1 - eps]: of a p
+    # near 1 the last bit is much of 1 - p.
     X, y = problem("iris")
-    rng = np.random.default_rng(0)
-    same_fit("iris", X * 300, rng.permutation(y), learning_rate_init=0.05)
+    y = targets(np.random.default_rng(0).permutation(y))
+    same_fit("iris", X * 300, y, learning_rate_init=0.05, max_iter=5)
 
 
 def test_the_random_state_is_left_alike():
@@ -278,3 +203,19 @@ def test_what_is_printed_and_warned(parameters, capsys):
         assert not any("fastbp" in Path(w.filename).parts[-3:] for w in caught)
     assert said[0] == said[1]
     assert ConvergenceWarning in [w[0] for w in said[0][1]] or "improve" in said[0][0]
+
+
+def test_steps_in_many_calls_of_a_kernel_or_in_few(monkeypatch):
+    X, y = problem("digits")
+    run, calls, models = epochs.Epochs.run, [], []
+    monkeypatch.setattr(epochs.Epochs, "run", lambda self, *all: calls.append(1) or run(self, *all))
+    monkeypatch.setattr(epochs, "FLOPS_PER_CALL", 1)  # one step a call, at first
+    counts = []
+    for seconds in (0, np.inf):
+        monkeypatch.setattr(epochs, "SHORT_CALL", seconds)
+        calls.clear()
+        models.append(both("digits", batch_size=10, max_iter=2)[1].fit(X, y))
+        counts.append(len(calls))
+    assert counts == [2 * 60, 6 + 1]  # twice as many each time: 1, 2, 4, 8, 16, 29; 60
+    for a, b in zip(models[0].coefs_, models[1].coefs_, strict=True):
+        assert_array_equal(a, b)

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 from sklearn.base import _fit_context, is_classifier
-from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptron
 from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from fastbp.sklearn.checks import CheckedMLP
 from fastbp.sklearn.constraints import refuse_combinations
 from fastbp.sklearn.epochs import Epochs
 from fastbp.sklearn.lbfgs import minimize, Objective
@@ -32,7 +32,7 @@ from fastbp.validation import Array
 __all__ = ["FastMLP"]
 
 
-class FastMLP(BaseMultilayerPerceptron):  # type: ignore[misc]
+class FastMLP(CheckedMLP):
     """The methods that stand before those of scikit-learn's estimators."""
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
@@ -188,30 +188,6 @@ class FastMLP(BaseMultilayerPerceptron):  # type: ignore[misc]
             # scikit-learn's coefs_ become its best ones here, and so the best ones change with
             # them if a warm start goes on.
             self._best_coefs, self._best_intercepts = self.coefs_, self.intercepts_
-
-    def _validate_validation_set(self, X: Any, y: Any) -> tuple[Any, Array]:
-        """Return X_val, and y_val as the net's targets (n, n_L)."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            y_numeric=not is_classifier(self),
-            dtype=(np.float64, np.float32),
-            reset=False,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = y.ravel()
-        if is_classifier(self):
-            unseen = np.setdiff1d(y, self.classes_) if y.ndim == 1 else np.empty(0)
-            if len(unseen):
-                raise ValueError(f"y_val has classes that y has not: {unseen}.")
-            y = self._label_binarizer.transform(y)
-        y = y.reshape(len(y), -1)
-        if y.shape[1] != self.n_outputs_:
-            raise ValueError(f"y_val has {y.shape[1]} outputs, but y has {self.n_outputs_}.")
-        return X, y
 
     def _total_weights(self, y: Array, sample_weight: Array | None) -> Array | None:
         """Return the weight of each row, that of its class included."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,8 @@ from fastbp.workspace import Workspace
 
 __all__ = ["Epochs"]
 
+# A call of a kernel that takes less seconds may take on twice the steps: calling costs 50 us.
+SHORT_CALL = 0.01
 CALLER = 6  # from batch_size up to sklearn.base, as in stochastic.py
 
 
@@ -33,7 +36,7 @@ class Epochs:
     rows, steps : int
         Of an epoch.
     at_once : int
-        Epochs that one call of a kernel, of some 50 ms, can make; 0 where one epoch takes longer.
+        Epochs that one call of a kernel can make; 0 where an epoch takes several calls.
     order : ndarray of int64, (n,)
         Rows of the data in the order of the last epoch. As in scikit-learn, each epoch permutes
         the order of the one before.
@@ -82,15 +85,14 @@ class Epochs:
         orders = np.empty((count, self.rows), np.int64)
         for e in range(count):
             self.order = orders[e] = self.next_order()
-        rates = np.tile(self.optimizer.rates(self.steps), (count, 1))
+        rates = np.empty((count, self.steps))
+        rates[:] = self.optimizer.rates(self.steps)
         reports = np.zeros((count, 6))
         if self.at_once:
             passes = self.passes(orders, rates, self.optimizer.t)
             self.run(epoch_kernel.train_epochs, self.data, passes, self.rule, reports)
         else:
-            for first in range(0, self.steps, self.steps_per_call):
-                last = min(first + self.steps_per_call, self.steps)
-                self.make_steps(orders[0], rates[0], first, last, reports[0])
+            self.make_steps(orders[0], rates[0], reports[0])
         return reports
 
     def next_order(self) -> Array:
@@ -106,20 +108,31 @@ class Epochs:
                 raise ZeroDivisionError("Weights sum to zero, can't be normalized")
         return order
 
-    def make_steps(self, order: Array, rates: Array, first: int, last: int, report: Array) -> None:
-        """Make steps first..last-1 of an epoch that takes several calls."""
-        t = self.optimizer.t
-        if self.sparse is None:
-            rows_pass = self.passes(order, rates, t)
-            self.run(epoch_kernel.train, self.data, rows_pass, self.rule, first, last, report)
-            return
-        # These rows become dense for now, in the order in which they are needed.
+    def make_steps(self, order: Array, rates: Array, report: Array) -> None:
+        """Make an epoch's steps in several calls, for the end of one of which Ctrl-C waits."""
+        rows_pass = self.passes(order, rates, self.optimizer.t)
+        first = 0
+        while first < self.steps:
+            last = min(first + self.steps_per_call, self.steps)
+            start = time.perf_counter()
+            if self.sparse is None:
+                self.run(epoch_kernel.train, self.data, rows_pass, self.rule, first, last, report)
+                if time.perf_counter() - start < SHORT_CALL:
+                    self.steps_per_call *= 2
+            else:
+                self.make_sparse_steps(order, rates, first, last, report)
+            first = last
+
+    def make_sparse_steps(
+        self, order: Array, rates: Array, first: int, last: int, report: Array
+    ) -> None:
+        """Make steps first..last-1 on rows that become dense for now, in the order of their use."""
         rows = order[first * self.batch_size : last * self.batch_size]
         weights = None if self.weights is None else self.weights[rows]
         X = dense(self.sparse[rows], self.network.dtype)
         data = kernel_data(self.network, X, self.y[rows], weights)
         in_order = np.arange(len(rows), dtype=np.int64)
-        rows_pass = self.passes(in_order, rates[first:last], t + first)
+        rows_pass = self.passes(in_order, rates[first:last], self.optimizer.t + first)
         self.run(epoch_kernel.train, data, rows_pass, self.rule, 0, last - first, report)
 
     def passes(self, order: Array, rates: Array, steps_before: int) -> Any:

@@ -52,10 +52,10 @@ class Optimizer:
         drops = np.any(np.asarray(estimator.dropout) > 0)
         self.seed = int(estimator._random_state.randint(2**31 - 1)) if drops else 0
         rate = estimator.learning_rate
-        self.schedule: Schedule | str = rate if self.solver == "sgd" else "constant"
-        self.memory: tuple[float, ...] = ()
-        if isinstance(rate, Schedule):
-            self.schedule, self.memory = rate, rate.start()
+        self.schedule: Schedule | None = rate if isinstance(rate, Schedule) else None
+        self.memory: tuple[float, ...] = () if self.schedule is None else self.schedule.start()
+        is_named = self.solver == "sgd" and self.schedule is None
+        self.kind = str(rate) if is_named else "constant"  # or invscaling, or adaptive
         self.power_t = estimator.power_t
         self.learning_rate_init = self.learning_rate
         self.beta_1, self.beta_2 = estimator.beta_1, estimator.beta_2
@@ -68,7 +68,7 @@ class Optimizer:
 
     def rates(self, steps: int) -> Array:
         """Return the rate of each step of an epoch, before Adam's bias corrections."""
-        if isinstance(self.schedule, Schedule):
+        if self.schedule is not None:
             rates = self.schedule.rates(self.epochs, steps, self.memory)
         elif self.solver == "sgd":
             rates = np.full(steps, self.learning_rate)
@@ -79,10 +79,10 @@ class Optimizer:
     def epoch_ends(self, steps: int, rows_seen: int, logs: dict[str, float]) -> None:
         """Count an epoch's steps, and choose the next rate where that depends on time."""
         self.t += steps
-        if isinstance(self.schedule, Schedule):
+        if self.schedule is not None:
             self.learning_rate = float(self.rates(steps)[-1])
             self.memory = self.schedule.observe(self.memory, logs)
-        elif self.schedule == "invscaling":
+        elif self.kind == "invscaling":
             self.learning_rate = self.learning_rate_init / (rows_seen + 1) ** self.power_t
         elif self.solver == "adam":
             correction = math.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)
@@ -91,7 +91,7 @@ class Optimizer:
 
     def stops(self, message: str, verbose: bool) -> bool:
         """Return whether to end training that makes no progress, or else lower the rate."""
-        if self.schedule != "adaptive":
+        if self.kind != "adaptive":
             end, sequel = True, "Stopping."
         elif self.learning_rate <= SMALLEST_RATE:
             end, sequel = True, "Learning rate too small. Stopping."

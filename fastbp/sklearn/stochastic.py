@@ -6,12 +6,12 @@ are scikit-learn's.
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections import deque
 from typing import Any
 
-import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from fastbp.callbacks import Callbacks
@@ -58,7 +58,8 @@ class Training:
             or estimator.callbacks
             or estimator.verbose
             or estimator.max_seconds is not None
-            or self.optimizer.schedule not in ("constant", "adaptive")
+            or self.optimizer.schedule is not None
+            or self.optimizer.kind == "invscaling"
         )
 
     def run(self, most_epochs: int, incremental: bool) -> None:
@@ -155,7 +156,7 @@ class Training:
 
     def is_lost(self) -> bool:
         """Whether parameters are NaN, which they stay, and nothing better is kept."""
-        if np.isfinite(self.estimator.loss_) or self.estimator.early_stopping:
+        if math.isfinite(self.estimator.loss_) or self.estimator.early_stopping:
             return False
         return not all_finite(self.parameters.vector)
 
