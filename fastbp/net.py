@@ -133,29 +133,43 @@ class Net:
         """Return class indices, int64 (batch,), of a classifier; else what forward returns.
 
         A classifier has a softmax output, or one sigmoid output with the cross_entropy loss, which
-        predicts class 1 where it is above 1/2. Raises what `forward` raises.
+        predicts class 1 where it is above 1/2. Raises what `forward` raises, and ArithmeticError
+        where a classifier's output is not a number: see `predict_proba`.
         """
-        out = self.forward(X)
+        if not self._architecture.is_classifier:
+            return self.forward(X)
+        out = self._probabilities(X)
         if self._architecture.is_binary_classifier:
             return (out[:, 0] > 0.5).astype(np.int64)
-        if self._architecture.is_classifier:
-            classes: Array = np.argmax(out, axis=1).astype(np.int64, copy=False)
-            return classes
-        return out
+        classes: Array = np.argmax(out, axis=1).astype(np.int64, copy=False)
+        return classes
 
     def predict_proba(self, X: npt.ArrayLike) -> Array:
         """Return the probability of each class, (batch, classes).
 
-        One sigmoid output makes two columns, for classes 0 and 1. Raises what `forward` raises, and
-        ValueError where the net is no classifier (see `predict`).
+        One sigmoid output makes two columns, for classes 0 and 1. Raises what `forward` raises,
+        ValueError where the net is no classifier (see `predict`), and ArithmeticError where an
+        output is not a number: from a row of X so large that z overflows, or from a net whose
+        parameters are not finite.
         """
         net = self._architecture
         if not net.is_classifier:
             got = f"a net with output {net.output!r} and loss {net.loss!r}"
             expected = "a classifier: softmax, or one sigmoid output with cross_entropy"
             raise ValueError(message("predict_proba", got, expected, "use forward"))
-        out = self.forward(X)
+        out = self._probabilities(X)
         return np.hstack([1 - out, out]) if net.is_binary_classifier else out
+
+    def _probabilities(self, X: npt.ArrayLike) -> Array:
+        """Return a classifier's outputs; its largest would be no class if they were NaN."""
+        out = self.forward(X)
+        if np.isnan(np.add.reduce(out, axis=None)):
+            row = np.flatnonzero(np.isnan(out).any(axis=1))[0]
+            raise ArithmeticError(
+                f"the net's output is not a number in row {row} of X: these inputs are too large "
+                "for it, or its parameters are not finite; scale X to mean 0 and variance 1"
+            )
+        return out
 
     def evaluate(self, X: npt.ArrayLike, y: npt.ArrayLike) -> ClassifierScores | RegressionScores:
         """Return the mean cost, and the accuracy or R^2: ``loss, accuracy = net.evaluate(X, y)``.
