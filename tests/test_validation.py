@@ -100,7 +100,7 @@ WRONG_WEIGHTS = [
     np.zeros(12),
     -np.ones(12),
     np.full(12, math.nan),
-    np.full(12, 1e39),
+    np.full(12, math.inf),
     ["1"] * 12,
 ]
 
