@@ -60,9 +60,9 @@ def test_what_relu_would_hide_is_found(call, value):
 def test_what_relu_would_hide_is_found_in_validation_data_and_callbacks():
     rows = X.copy()
     rows[41, 2] = math.nan
-    with pytest.raises(ValueError, match="^X of validation_data.*row 41"):
+    with pytest.raises(ValueError, match=r"^X of validation_data.*row 41"):
         classifier().fit(X, Y, validation_data=(rows, Y))
-    with pytest.raises(ValueError, match="^X: .*row 41"):
+    with pytest.raises(ValueError, match=r"^X: .*row 41"):
         classifier().fit(X, Y, callbacks=[LayerErrors(rows, Y)])
 
 
@@ -75,7 +75,7 @@ def test_a_net_that_is_not_finite_is_not_trained(method, value, where):
     getattr(net, where)[0][0] = value
     before = everything(net)
     for optimizer in [Adam(), SGD(0.1), *([LBFGS()] if method == "fit" else [])]:
-        with pytest.raises(ValueError, match="^parameters: got NaN or infinity in the net"):
+        with pytest.raises(ValueError, match=r"^parameters: got NaN or infinity in the net"):
             getattr(net, method)(X, Y, optimizer=optimizer)
         if not isinstance(optimizer, LBFGS):
             assert everything(net) == before
@@ -154,9 +154,9 @@ def test_what_overflows_on_conversion_is_refused(value):
     rows, targets = X.astype(float), np.eye(3)[Y]
     rows[5, 1] = targets[5, 1] = value
     for method in (net.fit, net.partial_fit, net.evaluate, net.value_and_grad):
-        with pytest.raises(ValueError, match="^X: .*too large for float32 in row 5"):
+        with pytest.raises(ValueError, match=r"^X: .*too large for float32 in row 5"):
             method(rows, Y)
-        with pytest.raises(ValueError, match="^y: .*too large for float32 in row 5"):
+        with pytest.raises(ValueError, match=r"^y: .*too large for float32 in row 5"):
             method(X, targets)
 
 

@@ -87,12 +87,12 @@ def test_a_power_of_two_changes_no_bit():
 def test_weights_that_leave_nothing_are_refused():
     net = classifier()
     for method in (net.fit, net.partial_fit, net.value_and_grad):
-        with pytest.raises(ValueError, match="^sample_weight: got only zeros"):
+        with pytest.raises(ValueError, match=r"^sample_weight: got only zeros"):
             method(X, Y, sample_weight=np.zeros(60))
     for method in (net.fit, net.partial_fit):
-        with pytest.raises(ValueError, match="^class_weight: got weight 0 for every row"):
+        with pytest.raises(ValueError, match=r"^class_weight: got weight 0 for every row"):
             method(X, Y, class_weight={0: 0, 1: 0, 2: 0})
-        with pytest.raises(ValueError, match="^class_weight: got weight 0 for every row"):
+        with pytest.raises(ValueError, match=r"^class_weight: got weight 0 for every row"):
             method(X, Y, class_weight={0: 0}, sample_weight=Y == 0)
 
 
@@ -114,9 +114,10 @@ def test_a_row_of_weight_0_may_overflow(dtype):
         assert np.isfinite(history.loss).all()
 
 
-def test_the_drop_in_refuses_weights_whose_sum_overflows_as_scikit_learn_does():
+def test_the_drop_in_refuses_weights_whose_sum_overflows():
     estimators = pytest.importorskip("fastbp.sklearn")
-    ours = estimators.MLPClassifier(hidden_layer_sizes=(5,), max_iter=2)
-    for model in (ours, ours._original(hidden_layer_sizes=(5,), max_iter=2)):
-        with np.errstate(all="ignore"), pytest.raises(ValueError, match="non-finite|overflows"):
-            model.fit(X.astype(float), Y, sample_weight=np.full(60, 1e308))
+    for method in ("fit", "partial_fit"):
+        model = estimators.MLPClassifier(hidden_layer_sizes=(5,))
+        more = {"classes": [0, 1, 2]} if method == "partial_fit" else {}
+        with pytest.raises(ValueError, match=r"sum of sample_weight overflows"):
+            getattr(model, method)(X, Y, sample_weight=np.full(60, 1e308), **more)
