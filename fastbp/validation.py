@@ -47,7 +47,8 @@ def integer(name: str, value: object, minimum: int = 1, maximum: int | None = No
     except TypeError:
         raise TypeError(message(name, shown(value), expected)) from None
     if whole < minimum or (maximum is not None and whole > maximum):
-        raise ValueError(message(name, str(whole), expected))
+        got = str(whole) if abs(whole) < 10**20 else f"a number of {whole.bit_length()} bits"
+        raise ValueError(message(name, got, expected))
     return whole
 
 
@@ -93,7 +94,7 @@ def choice(name: str, value: object, valid: Iterable[str]) -> str:
     if value not in names:
         near = difflib.get_close_matches(value.lower(), names, n=1)
         advice = f"did you mean {near[0]!r}?" if near else ""
-        raise ValueError(message(name, repr(value), expected, advice))
+        raise ValueError(message(name, reprlib.repr(value), expected, advice))
     return value
 
 
