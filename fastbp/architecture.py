@@ -136,7 +136,7 @@ def checked_dtype(dtype: object) -> "np.dtype[Any]":
         raise TypeError(message("dtype", "None", expected))
     try:
         checked = np.dtype(dtype)  # type: ignore[call-overload]
-    except TypeError:
+    except (TypeError, ValueError):
         raise TypeError(message("dtype", shown(dtype), expected)) from None
     if checked not in (np.float32, np.float64) or not checked.isnative:
         raise ValueError(message("dtype", repr(str(checked)), expected))

@@ -119,14 +119,16 @@ class Net:
         (1, 2)
         """
         # One row takes a few microseconds, so this method calls as little as it can.
-        if self._guard.owner is not None:
-            self._guard.check()
+        guard = self._guard
+        reading = guard.trainings if guard.owner is None else guard.check()
         net = self._architecture
         rows = features(X, net.sizes[0], net.dtype)
         out = np.empty((rows.shape[0], net.sizes[-1]), net.dtype)
         bad_row = self._workspace.run(forward.forward, self._frozen, rows, out)
         if bad_row >= 0:
             refuse_not_finite(rows)
+        if guard.trainings != reading:
+            guard.check(reading)
         return out
 
     def predict(self, X: npt.ArrayLike) -> Array:
@@ -192,9 +194,11 @@ class Net:
         ValueError, TypeError
             As `forward`, for either argument, and where their lengths differ.
         """
-        self._guard.check()
+        reading = self._guard.check()
         data = dataset(self._architecture, X, y)
-        return evaluate(self._architecture, self._workspace, self._frozen, data)
+        scores = evaluate(self._architecture, self._workspace, self._frozen, data)
+        self._guard.check(reading)
+        return scores
 
     def value_and_grad(
         self,
@@ -223,7 +227,7 @@ class Net:
         cost : float
         gradient : ndarray of the net's dtype, (n_parameters,)
         """
-        self._guard.check()
+        reading = self._guard.check()
         l1, l2 = number("l1", l1), number("l2", l2)
         data = dataset(self._architecture, X, y, sample_weight)
         gradient = np.empty(self.n_parameters, self.dtype)
@@ -232,16 +236,18 @@ class Net:
         )
         if bad_row >= 0:
             refuse_not_finite(data.X)
+        self._guard.check(reading)
         return float(cost), gradient
 
     def input_gradient(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """Return dC/dX, (batch, n_0), where C is the mean cost over the rows."""
-        self._guard.check()
+        reading = self._guard.check()
         data = dataset(self._architecture, X, y)
         gradient = np.empty(data.X.shape, self.dtype)
         bad_row = self._workspace.run(backward.input_gradient, self._frozen, data, gradient)
         if bad_row >= 0:
             refuse_not_finite(data.X)
+        self._guard.check(reading)
         return gradient
 
     def layer_errors(self, X: npt.ArrayLike, y: npt.ArrayLike) -> list[Array]:
@@ -249,13 +255,14 @@ class Net:
 
         BP1 and BP2. Entry l-1 is delta^l.
         """
-        self._guard.check()
+        reading = self._guard.check()
         data = dataset(self._architecture, X, y)
         batch = len(data.X)
         errors = np.empty(batch * sum(self.sizes[1:]), self.dtype)
         bad_row = self._workspace.run(backward.layer_errors, self._frozen, data, errors)
         if bad_row >= 0:
             refuse_not_finite(data.X)
+        self._guard.check(reading)
         ends = np.cumsum([batch * n for n in self.sizes[1:-1]])
         return [
             part.reshape(batch, n)
@@ -303,7 +310,7 @@ class Net:
         >>> net.hessian_vector_product([[3.0]], [1.0], [1.0, 0.0])  # C = (3w + b - 1)^2 / 2
         array([9., 3.], dtype=float32)
         """
-        self._guard.check()
+        reading = self._guard.check()
         l2 = number("l2", l2)
         data = dataset(self._architecture, X, y, sample_weight)
         direction = self._checked_vector("v", v)
@@ -320,6 +327,7 @@ class Net:
         )
         if bad_row >= 0:
             refuse_not_finite(data.X)
+        self._guard.check(reading)
         return product
 
     def check_gradient(self, X: npt.ArrayLike, y: npt.ArrayLike) -> GradientCheck:

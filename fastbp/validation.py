@@ -32,7 +32,11 @@ def shown(value: object) -> str:
     """Return a value as it appears in a message: short, and with its type."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
-    return f"{reprlib.repr(value)} ({type(value).__name__})"
+    try:
+        text = reprlib.repr(value)
+    except Exception:  # an integer of more digits than Python prints, or anything at all
+        text = "a value that cannot be printed"
+    return f"{text} ({type(value).__name__})"
 
 
 def integer(name: str, value: object, minimum: int = 1, maximum: int | None = None) -> int:
@@ -65,7 +69,10 @@ def number(
     # A string has no __float__; arrays, booleans and NumPy's complex numbers have one.
     refused = (bool, np.bool_, np.complexfloating, np.ndarray)
     if type(value) is float or (hasattr(value, "__float__") and not isinstance(value, refused)):
-        real = float(value)
+        try:
+            real = float(value)
+        except OverflowError:  # of integers and fractions
+            real = math.inf
         too_small = real <= minimum if above else real < minimum
         too_large = real >= maximum if below else real > maximum
         if math.isfinite(real) and not too_small and not too_large:
