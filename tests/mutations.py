@@ -71,6 +71,13 @@ def write_length(content, generator):
     return content[:at] + struct.pack(form, number) + content[at + size :]
 
 
+def write_float(content, generator):
+    """A number that is none, or nearly, in the place of a float32."""
+    number = pick(generator, [float("nan"), float("inf"), -float("inf"), 3e38, 1e-45])
+    at = 4 * int(generator.integers(len(content) // 4 + 1))
+    return content[:at] + struct.pack("<f", number) + content[at + 4 :]
+
+
 def change_decimal(content, generator):
     found = list(re.finditer(rb"\d+", content[:4000]))
     if not found:
@@ -142,7 +149,7 @@ def safetensors_header(content, generator):
         else:
             header = pick(generator, [json_text, blindly])(header, generator)
     if generator.random() < 0.3:
-        body = blindly(body, generator)
+        body = pick(generator, [blindly, write_float])(body, generator)
     return struct.pack("<Q", len(header)) + header + body
 
 
