@@ -195,8 +195,11 @@ def fuzz(form, runs, seed, folder, watch):
         memory = max(memory, tracemalloc.get_traced_memory()[1] - before)
         assert not watch.misdeeds, f"run {run}: {watch.misdeeds}"
         if result is not None:
-            form.check(result)
             read += 1
+            try:
+                form.check(result)
+            except Exception as error:
+                raise AssertionError(f"run {run}: what was read is unsound: {error!r}") from error
         if watch.new and len(content) < 4 * len(sound) + 10_000:
             corpus.append(content)
     tracemalloc.stop()
