@@ -15,6 +15,8 @@ __all__ = ["Architecture"]
 
 OUTPUT_ONLY = ("softmax", "exponential")
 HIDDEN = tuple(name for name in ACTIVATIONS if name not in OUTPUT_ONLY)
+MOST_NEURONS = 2**31 - 1  # in a layer
+MOST_PARAMETERS = 2**48  # beyond any machine: a message instead of an overflow in NumPy
 
 
 @dataclass(frozen=True)
@@ -107,9 +109,14 @@ def checked_sizes(sizes: object) -> tuple[int, ...]:
     example = "such as [784, 30, 10]"
     if isinstance(sizes, (str, bytes)) or not hasattr(sizes, "__iter__"):
         raise TypeError(message("sizes", shown(sizes), expected, example))
-    checked = tuple(integer(f"sizes[{layer}]", size) for layer, size in enumerate(sizes))
+    checked = tuple(
+        integer(f"sizes[{layer}]", size, 1, MOST_NEURONS) for layer, size in enumerate(sizes)
+    )
     if len(checked) < 2:
         raise ValueError(message("sizes", f"{len(checked)} of them", expected, example))
+    count = layout.n_parameters(checked)
+    if count > MOST_PARAMETERS:
+        raise ValueError(message("sizes", f"{count} parameters", f"at most {MOST_PARAMETERS}"))
     return checked
 
 
@@ -133,7 +140,7 @@ def checked_dtype(dtype: object) -> "np.dtype[Any]":
         raise TypeError(message("dtype", "None", expected))
     try:
         checked = np.dtype(dtype)  # type: ignore[call-overload]
-    except TypeError:
+    except (TypeError, ValueError):
         raise TypeError(message("dtype", shown(dtype), expected)) from None
     if checked not in (np.float32, np.float64) or not checked.isnative:
         raise ValueError(message("dtype", repr(str(checked)), expected))

@@ -11,11 +11,12 @@ import numpy as np
 
 from fastbp.architecture import Architecture
 from fastbp.kernels import checks, layout
-from fastbp.validation import Array, array, integer, message, number, read_only, shown
+from fastbp.validation import all_finite, Array, array, integer, message, number, read_only, shown
 
-__all__ = ["dataset", "features", "refuse_not_finite"]
+__all__ = ["dataset", "features", "refuse_not_finite", "refuse_not_finite_parameters"]
 
 SUM_TOLERANCE = 1e-3  # targets of softmax add up to 1 within this, as float16 ones do
+MODERATE = 2.0**-20, 2.0**20  # weights whose products with costs are in no danger of overflow
 
 
 def features(X: object, n_inputs: int, dtype: "np.dtype[Any]", name: str = "X") -> Array:
@@ -49,6 +50,14 @@ def refuse_not_finite(X: Array, name: str = "X") -> NoReturn:
     raise ValueError(message(name, got, "finite numbers", "drop, fill in or scale such values"))
 
 
+def refuse_not_finite_parameters(parameters: Array) -> None:
+    """Raise if a net that was to be trained held NaN or infinity: a live view takes anything."""
+    if not all_finite(parameters):
+        got = "NaN or infinity in the net before training"
+        advice = "assign net.parameters, or make or load another net"
+        raise ValueError(message("parameters", got, "finite numbers", advice)) from None
+
+
 def dataset(
     net: Architecture,
     X: object,
@@ -63,14 +72,15 @@ def dataset(
     n_targets = max(len(labels), len(targets))
     if n_targets != len(rows):
         raise ValueError(message(names[1], f"{n_targets} rows", f"{len(rows)}, as {names[0]} has"))
-    weights = sample_weights(sample_weight, len(rows), net)
+    weights = sample_weights(sample_weight, len(rows))
     if class_weight is not None:
         of_rows = class_weights(class_weight, labels, targets, net)
-        weights = of_rows * weights if len(weights) else of_rows
+        weights = moderate(of_rows * weights if len(weights) else of_rows)
         if not weights.any():
             raise ValueError(
                 message("class_weight", "weight 0 for every row", "a positive weight for some row")
             )
+    weights = np.require(weights, net.dtype, ["C_CONTIGUOUS", "ALIGNED"])
     return layout.Data(rows, read_only(labels), read_only(targets), read_only(weights))
 
 
@@ -133,12 +143,12 @@ def check_targets(targets: Array, net: Architecture, name: str) -> None:
             raise ValueError(message(name, got, "rows that add up to 1 for softmax", advice))
 
 
-def sample_weights(value: object, n: int, net: Architecture) -> Array:
-    """Return one weight a row, (batch,), or an empty array for None."""
+def sample_weights(value: object, n: int) -> Array:
+    """Return one weight a row, float64 (batch,), or an empty array for None."""
     if value is None:
-        return np.empty(0, net.dtype)
+        return np.empty(0)
     name = "sample_weight"
-    weights = array(name, value, net.dtype)
+    weights = array(name, value, np.float64)
     if weights.shape != (n,):
         raise ValueError(message(name, f"shape {weights.shape}", f"({n},), one weight a row"))
     low, high = weights.min(), weights.max()
@@ -148,11 +158,23 @@ def sample_weights(value: object, n: int, net: Architecture) -> Array:
         )
     if high == 0:
         raise ValueError(message(name, "only zeros", "a positive weight for some row"))
-    return weights
+    return moderate(weights)
+
+
+def moderate(weights: Array) -> Array:
+    """Scale weights of an extreme size by a power of two, so that no product of them overflows.
+
+    Only their ratios matter, and a power of two changes no digit of them.
+    """
+    high = weights.max()
+    if high == 0 or MODERATE[0] <= high <= MODERATE[1]:
+        return weights
+    scaled: Array = np.ldexp(weights, -int(np.frexp(high)[1]))
+    return scaled
 
 
 def class_weights(value: object, labels: Array, targets: Array, net: Architecture) -> Array:
-    """Return the weight of each row's class, (batch,).
+    """Return the weight of each row's class, float64 (batch,).
 
     "balanced" weighs a class by n / (n_classes * n_rows_of_the_class), where n_classes counts the
     classes that occur in y: King and Zeng 2001, as scikit-learn does.
@@ -177,4 +199,4 @@ def class_weights(value: object, labels: Array, targets: Array, net: Architectur
         expected = "'balanced' or a dict from class index to weight"
         kind = ValueError if isinstance(value, str) else TypeError
         raise kind(message(name, shown(value), expected))
-    return weights.astype(net.dtype)[labels]
+    return moderate(weights)[labels]

@@ -53,9 +53,9 @@ def r2_score(moments: Array) -> float:
     output whose y never changes scores 1 if it is met exactly, and 0 if not.
     """
     weight, first, second, residual = moments
-    total = second - first**2 / weight
-    varies = total > 0
-    scores = np.where(residual == 0, 1.0, 0.0)
-    with np.errstate(invalid="ignore"):  # squares that overflowed: NaN says so
+    with np.errstate(over="ignore", invalid="ignore"):  # squares that overflowed: NaN says so
+        total = second - first**2 / weight
+        varies = ~(total <= 0)
+        scores = np.where(residual == 0, 1.0, 0.0)
         scores[varies] = 1 - residual[varies] / total[varies]
     return float(scores.mean())

@@ -13,12 +13,12 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TYPE_CHECKING
+from typing import Any, ClassVar, NoReturn, TYPE_CHECKING
 
 import numpy as np
 
 from fastbp.callbacks import Callbacks
-from fastbp.data import dataset, refuse_not_finite
+from fastbp.data import dataset, refuse_not_finite, refuse_not_finite_parameters
 from fastbp.errors import DivergenceError
 from fastbp.evaluation import counts_hits, evaluate
 from fastbp.history import History
@@ -26,7 +26,7 @@ from fastbp.kernels import backward, checks, hessian, layout
 from fastbp.progress import checked_progress, Progress
 from fastbp.schedules import set_checked
 from fastbp.training import recorded, validation_dataset
-from fastbp.validation import Array, integer, message, number, read_only
+from fastbp.validation import all_finite, Array, integer, message, number, read_only
 
 if TYPE_CHECKING:
     from fastbp.mlp import MLP
@@ -130,8 +130,8 @@ class Minimization:
         _, cost = net._workspace.run(
             backward.value_and_grad, net._frozen, self.data, 0.0, self.l2, self.gradient
         )
-        if not math.isfinite(cost) or checks.first_bad_row(read_only(self.gradient[None])) >= 0:
-            raise DivergenceError("the loss", self.history.epochs + 1, 1, 1.0, self.history)
+        if not (math.isfinite(cost) and all_finite(self.gradient)):
+            self.diverge("the loss")
         self.seen[:] = vector
         return float(cost), self.gradient.astype(np.float64)
 
@@ -150,7 +150,14 @@ class Minimization:
             hessian.hessian_vector_product,
             net._frozen, read_only(v), self.r_arena, self.data, self.l2, product,
         )  # fmt: skip
+        if not all_finite(product):
+            self.diverge("the curvature of the loss")
         return product.astype(np.float64)
+
+    def diverge(self, what: str) -> NoReturn:
+        """Raise; `minimize` then goes back to the last iteration's vector."""
+        refuse_not_finite_parameters(self.best)
+        raise DivergenceError(what, self.history.epochs + 1, 1, 1.0, self.history)
 
     def scores(self) -> dict[str, float]:
         """Losses and scores at the net's parameters."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
@@ -339,6 +340,10 @@ class MLP(Net):
             f"MLP({list(net.sizes)}, activation={list(net.activations)}, output={net.output!r}, "
             f"loss={net.loss!r}, dtype={str(net.dtype)!r})  # {net.n_parameters:,} parameters"
         )
+
+    def __copy__(self) -> MLP:
+        """Copy deeply: nets that shared a random or an optimizer's state would train each other."""
+        return copy.deepcopy(self)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what pickle and copy take along: no locks, views or workspaces."""

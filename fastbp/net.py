@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -119,43 +120,60 @@ class Net:
         (1, 2)
         """
         # One row takes a few microseconds, so this method calls as little as it can.
-        if self._guard.owner is not None:
-            self._guard.check()
+        guard = self._guard
+        reading = guard.trainings if guard.owner is None else guard.check()
         net = self._architecture
         rows = features(X, net.sizes[0], net.dtype)
         out = np.empty((rows.shape[0], net.sizes[-1]), net.dtype)
         bad_row = self._workspace.forward(self._frozen, rows, out)
         if bad_row >= 0:
             refuse_not_finite(rows)
+        if guard.trainings != reading:
+            guard.check(reading)
         return out
 
     def predict(self, X: npt.ArrayLike) -> Array:
         """Return class indices, int64 (batch,), of a classifier; else what forward returns.
 
         A classifier has a softmax output, or one sigmoid output with the cross_entropy loss, which
-        predicts class 1 where it is above 1/2. Raises what `forward` raises.
+        predicts class 1 where it is above 1/2. Raises what `forward` raises, and ArithmeticError
+        where a classifier's output is not a number: see `predict_proba`.
         """
-        out = self.forward(X)
+        if not self._architecture.is_classifier:
+            return self.forward(X)
+        out = self._probabilities(X)
         if self._architecture.is_binary_classifier:
             return (out[:, 0] > 0.5).astype(np.int64)
-        if self._architecture.is_classifier:
-            classes: Array = np.argmax(out, axis=1).astype(np.int64, copy=False)
-            return classes
-        return out
+        classes: Array = np.argmax(out, axis=1).astype(np.int64, copy=False)
+        return classes
 
     def predict_proba(self, X: npt.ArrayLike) -> Array:
         """Return the probability of each class, (batch, classes).
 
-        One sigmoid output makes two columns, for classes 0 and 1. Raises what `forward` raises, and
-        ValueError where the net is no classifier (see `predict`).
+        One sigmoid output makes two columns, for classes 0 and 1. Raises what `forward` raises,
+        ValueError where the net is no classifier (see `predict`), and ArithmeticError where an
+        output is not a number: from a row of X so large that z overflows, or from a net whose
+        parameters are not finite.
         """
         net = self._architecture
         if not net.is_classifier:
             got = f"a net with output {net.output!r} and loss {net.loss!r}"
             expected = "a classifier: softmax, or one sigmoid output with cross_entropy"
             raise ValueError(message("predict_proba", got, expected, "use forward"))
-        out = self.forward(X)
+        out = self._probabilities(X)
         return np.hstack([1 - out, out]) if net.is_binary_classifier else out
+
+    def _probabilities(self, X: npt.ArrayLike) -> Array:
+        """Return a classifier's outputs; its largest would be no class if they were NaN."""
+        out = self.forward(X)
+        # NaN fills its row, and a sum. One row takes a few microseconds: it has no time for a sum.
+        if math.isnan(out.item(0) if len(out) == 1 else np.add.reduce(out[:, 0])):
+            row = np.flatnonzero(np.isnan(out).any(axis=1))[0]
+            raise ArithmeticError(
+                f"the net's output is not a number in row {row} of X: these inputs are too large "
+                "for it, or its parameters are not finite; scale X to mean 0 and variance 1"
+            )
+        return out
 
     def evaluate(self, X: npt.ArrayLike, y: npt.ArrayLike) -> ClassifierScores | RegressionScores:
         """Return the mean cost, and the accuracy or R^2: ``loss, accuracy = net.evaluate(X, y)``.
@@ -178,9 +196,11 @@ class Net:
         ValueError, TypeError
             As `forward`, for either argument, and where their lengths differ.
         """
-        self._guard.check()
+        reading = self._guard.check()
         data = dataset(self._architecture, X, y)
-        return evaluate(self._architecture, self._workspace, self._frozen, data)
+        scores = evaluate(self._architecture, self._workspace, self._frozen, data)
+        self._guard.check(reading)
+        return scores
 
     def value_and_grad(
         self,
@@ -209,7 +229,7 @@ class Net:
         cost : float
         gradient : ndarray of the net's dtype, (n_parameters,)
         """
-        self._guard.check()
+        reading = self._guard.check()
         l1, l2 = number("l1", l1), number("l2", l2)
         data = dataset(self._architecture, X, y, sample_weight)
         gradient = np.empty(self.n_parameters, self.dtype)
@@ -218,16 +238,18 @@ class Net:
         )
         if bad_row >= 0:
             refuse_not_finite(data.X)
+        self._guard.check(reading)
         return float(cost), gradient
 
     def input_gradient(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """Return dC/dX, (batch, n_0), where C is the mean cost over the rows."""
-        self._guard.check()
+        reading = self._guard.check()
         data = dataset(self._architecture, X, y)
         gradient = np.empty(data.X.shape, self.dtype)
         bad_row = self._workspace.run(backward.input_gradient, self._frozen, data, gradient)
         if bad_row >= 0:
             refuse_not_finite(data.X)
+        self._guard.check(reading)
         return gradient
 
     def layer_errors(self, X: npt.ArrayLike, y: npt.ArrayLike) -> list[Array]:
@@ -235,13 +257,14 @@ class Net:
 
         BP1 and BP2. Entry l-1 is delta^l.
         """
-        self._guard.check()
+        reading = self._guard.check()
         data = dataset(self._architecture, X, y)
         batch = len(data.X)
         errors = np.empty(batch * sum(self.sizes[1:]), self.dtype)
         bad_row = self._workspace.run(backward.layer_errors, self._frozen, data, errors)
         if bad_row >= 0:
             refuse_not_finite(data.X)
+        self._guard.check(reading)
         ends = np.cumsum([batch * n for n in self.sizes[1:-1]])
         return [
             part.reshape(batch, n)
@@ -289,7 +312,7 @@ class Net:
         >>> net.hessian_vector_product([[3.0]], [1.0], [1.0, 0.0])  # C = (3w + b - 1)^2 / 2
         array([9., 3.], dtype=float32)
         """
-        self._guard.check()
+        reading = self._guard.check()
         l2 = number("l2", l2)
         data = dataset(self._architecture, X, y, sample_weight)
         direction = self._checked_vector("v", v)
@@ -306,6 +329,7 @@ class Net:
         )
         if bad_row >= 0:
             refuse_not_finite(data.X)
+        self._guard.check(reading)
         return product
 
     def check_gradient(self, X: npt.ArrayLike, y: npt.ArrayLike) -> GradientCheck:

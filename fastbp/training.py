@@ -17,7 +17,7 @@ import numpy as np
 
 from fastbp.architecture import Architecture
 from fastbp.augment import Expansion
-from fastbp.data import dataset, refuse_not_finite
+from fastbp.data import dataset, refuse_not_finite, refuse_not_finite_parameters
 from fastbp.errors import DivergenceError
 from fastbp.evaluation import counts_hits, evaluate
 from fastbp.history import History
@@ -221,12 +221,14 @@ class Training:
     def diverge(self, what: str, step: int, rates: Array) -> NoReturn:
         """Go back to the beginning of the epoch, and raise."""
         self.restore()
+        if not all_finite(self.net.parameters):
+            raise NotFinite
         rate = float(rates[min(step, len(rates)) - 1])
         raise DivergenceError(what, self.memory.epochs + 1, step, rate, self.history)
 
 
 class NotFinite(Exception):
-    """A row of X held NaN or infinity; inside this module only."""
+    """A row of X, or the net before, held NaN or infinity; inside this module only."""
 
 
 def recorded(net: Architecture, data: Any, validation: Any) -> list[str]:
@@ -292,6 +294,7 @@ def train(
         except NotFinite:
             training.restore()
             net._memory, net._rng.bit_generator.state = before
+            refuse_not_finite_parameters(net.parameters)
             refuse_not_finite(data.X)
         except KeyboardInterrupt:
             if carry_over:  # or a loop over partial_fit could not be left

@@ -32,7 +32,11 @@ def shown(value: object) -> str:
     """Return a value as it appears in a message: short, and with its type."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
-    return f"{reprlib.repr(value)} ({type(value).__name__})"
+    try:
+        text = reprlib.repr(value)
+    except Exception:  # an integer of more digits than Python prints, or anything at all
+        text = "a value that cannot be printed"
+    return f"{text} ({type(value).__name__})"
 
 
 def integer(name: str, value: object, minimum: int = 1, maximum: int | None = None) -> int:
@@ -47,7 +51,8 @@ def integer(name: str, value: object, minimum: int = 1, maximum: int | None = No
     except TypeError:
         raise TypeError(message(name, shown(value), expected)) from None
     if whole < minimum or (maximum is not None and whole > maximum):
-        raise ValueError(message(name, str(whole), expected))
+        got = str(whole) if abs(whole) < 10**20 else f"a number of {whole.bit_length()} bits"
+        raise ValueError(message(name, got, expected))
     return whole
 
 
@@ -64,7 +69,10 @@ def number(
     # A string has no __float__; arrays, booleans and NumPy's complex numbers have one.
     refused = (bool, np.bool_, np.complexfloating, np.ndarray)
     if type(value) is float or (hasattr(value, "__float__") and not isinstance(value, refused)):
-        real = float(value)
+        try:
+            real = float(value)
+        except OverflowError:  # of integers and fractions
+            real = math.inf
         too_small = real <= minimum if above else real < minimum
         too_large = real >= maximum if below else real > maximum
         if math.isfinite(real) and not too_small and not too_large:
@@ -91,9 +99,9 @@ def choice(name: str, value: object, valid: Iterable[str]) -> str:
     if not isinstance(value, str):
         raise TypeError(message(name, shown(value), expected))
     if value not in names:
-        near = difflib.get_close_matches(value.lower(), names, n=1)
+        near = difflib.get_close_matches(value[:40].lower(), names, n=1)
         advice = f"did you mean {near[0]!r}?" if near else ""
-        raise ValueError(message(name, repr(value), expected, advice))
+        raise ValueError(message(name, reprlib.repr(value), expected, advice))
     return value
 
 

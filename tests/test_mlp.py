@@ -221,7 +221,9 @@ def test_asking_changes_nothing():
     assert net.parameters.tobytes() == before
 
 
-@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+@pytest.mark.parametrize(
+    "duplicate", [copy.copy, copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))]
+)
 def test_a_copy_is_independent_and_trains_to_the_same_bits(duplicate):
     X, y = blobs()
     net = MLP([4, 5, 3], seed=0)

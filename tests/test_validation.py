@@ -16,6 +16,8 @@ WRONG_NETS = [
     ("sizes", {"sizes": 784}),
     ("sizes", {"sizes": [4]}),
     (r"sizes\[1\]", {"sizes": [4, 0, 3]}),
+    (r"sizes\[1\]: got a number of 16610 bits", {"sizes": [4, 10**5000, 3]}),
+    (r"sizes: got \d+ parameters", {"sizes": [4, 2**30, 2**30, 3]}),
     (r"sizes\[1\]", {"sizes": [4, 2.5, 3]}),
     (r"sizes\[0\]", {"sizes": [True, 3]}),
     ("activation.*did you mean 'relu'", {"activation": "rellu"}),
@@ -100,7 +102,7 @@ WRONG_WEIGHTS = [
     np.zeros(12),
     -np.ones(12),
     np.full(12, math.nan),
-    np.full(12, 1e39),
+    np.full(12, math.inf),
     ["1"] * 12,
 ]
 

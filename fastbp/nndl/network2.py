@@ -13,6 +13,7 @@ import numpy as np
 from fastbp.nndl.base import BookNetwork, sigmoid, sigmoid_prime
 from fastbp.nndl.examples import Examples
 from fastbp.nndl.mnist_loader import vectorized_result
+from fastbp.nndl.saved import read_saved
 from fastbp.validation import Array, message
 
 __all__ = [
@@ -238,14 +239,10 @@ def load(filename: str | PathLike[str]) -> Network:
     ValueError
         If the file holds something else.
     """
-    data = json.loads(Path(filename).read_text(encoding="utf-8"))
-    missing = {"sizes", "weights", "biases", "cost"} - set(data)
-    if missing:
-        raise ValueError(f"{filename}: no {', '.join(sorted(missing))}; not a saved Network")
-    cost = getattr(sys.modules[__name__], data["cost"], None)
+    saved = read_saved(filename)
+    cost = getattr(sys.modules[__name__], saved.cost, None)
     if not hasattr(cost, "delta"):
-        raise ValueError(f"{filename}: its cost {data['cost']!r} is not in network2")
-    net = Network(data["sizes"], cost=cost)
-    net.weights = [np.array(w) for w in data["weights"]]
-    net.biases = [np.array(b) for b in data["biases"]]
+        raise ValueError(f"{filename}: its cost {saved.cost!r:.40} is not in network2")
+    net = Network(saved.sizes, cost=cost)
+    net.weights, net.biases = saved.weights, saved.biases
     return net

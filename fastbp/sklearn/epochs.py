@@ -53,6 +53,11 @@ class Epochs:
     ) -> None:
         self.estimator, self.network = estimator, network
         self.y, self.weights = y, weights
+        if weights is not None:
+            with np.errstate(over="ignore"):
+                total = weights.sum()
+            if not np.isfinite(total):  # every gradient would be 0 then
+                raise ValueError("The sum of sample_weight overflows; divide the weights.")
         self.optimizer: Optimizer = estimator._optimizer
         self.rule = rule_of(estimator)
         self.dropout = dropout_rates(estimator.dropout, network)
