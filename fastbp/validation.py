@@ -99,7 +99,7 @@ def choice(name: str, value: object, valid: Iterable[str]) -> str:
     if not isinstance(value, str):
         raise TypeError(message(name, shown(value), expected))
     if value not in names:
-        near = difflib.get_close_matches(value.lower(), names, n=1)
+        near = difflib.get_close_matches(value[:40].lower(), names, n=1)
         advice = f"did you mean {near[0]!r}?" if near else ""
         raise ValueError(message(name, reprlib.repr(value), expected, advice))
     return value

@@ -171,6 +171,7 @@ def fuzz(form, runs, seed, folder, watch):
     sound = path.read_bytes()
     corpus, memory, slowest, read = [sound], 0, 0.0, 0
     form.check(form.load(path))  # imports what it needs
+    watch.arcs.clear()
     watch.call(form.load, path)
     tracemalloc.start()
     for run in range(runs):

@@ -34,7 +34,7 @@ def test_damaged_files_are_read_or_refused(tmp_path):
     for report in reports:
         # Damage that is found at once, or never, would show little.
         assert 0 < report["read"] < RUNS / 2, report
-        assert report["corpus"] > 3, report
+        assert report["corpus"] > 2, report
 
 
 def refused_cheaply(load, path, reason):
