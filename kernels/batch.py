@@ -91,6 +91,23 @@ def is_hit(arena, a_at, y_at, n):
 
 
 @kernel
+def forget_row(net, r):
+    """Take all that layers 1 to L computed of row r for 0, and so what BP2 to BP4 make of it.
+
+    It does not count, but it may have overflowed: inf * 0 is NaN.
+    """
+    zero = broadcast(net.arena, 0)
+    for l in range(1, net.depth + 1):
+        layer = layer_of(net, l)
+        row = r * layer.row_step
+        for at in range(row, row + layer.neurons, lanes(net.arena)):
+            store(net.arena, layer.z + at, zero)
+            store(net.arena, layer.a + at, zero)
+            store(net.arena, layer.delta + at, zero)
+            store(net.arena, layer.dropped + at, zero)
+
+
+@kernel
 def finish_row(net, r, scale):
     """BP1 and cost of row r of a batch: delta^L times scale, weighted cost, weighted hit."""
     arena, output = net.arena, layer_of(net, net.depth)
@@ -101,6 +118,8 @@ def finish_row(net, r, scale):
     arena[net.row_costs + r] = weight * cost if weight != 0 else weight
     hit = is_hit(arena, output.a + at, net.targets + at, output.neurons)
     arena[net.row_hits + r] = weight if hit else 0
+    if weight == 0:
+        forget_row(net, r)
 
 
 @kernel

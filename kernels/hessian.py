@@ -19,7 +19,7 @@ first derivatives work on it. It costs about twice a gradient.
 
 from .activations import derivative, second_derivative, SOFTMAX
 from .backward import bias_gradient, mean_scale, weight_gradient
-from .batch import finish_row, gather_target
+from .batch import finish_row, forget_row, gather_target
 from .forward import forward_block
 from .jit import inlined, kernel
 from .losses import cost_derivative, cost_second_derivative, CROSS_ENTROPY
@@ -225,6 +225,8 @@ def hessian_vector_product(plan, parameters, arena, v, r_arena, data, l2, produc
             gather_target(net, examples, first + r, r)
             finish_row(net, r, scale)
             r_output_error(net, r_net, r, scale)
+            if net.arena[net.row_weights + r] == 0:
+                forget_row(r_net, r)
         for l in range(net.depth, 0, -1):
             if l > 1:
                 r_error_below(net, r_net, l, rows)

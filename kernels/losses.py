@@ -143,7 +143,4 @@ def output_error(loss, output, arena, at, y_at, scale):
                 delta = cost_derivative(loss, a, y) * derivative(output.activation, z, a)
             cost = cost + select(first_lanes(each, n - j), each, broadcast_like(each, 0))
             store(arena, delta_at + j, delta * scale)
-    if scale == 0:  # a row that does not count, were its output infinite: inf * 0 is NaN
-        for j in range(0, n, width):
-            store(arena, delta_at + j, broadcast(arena, 0))
     return sum_lanes(cost)

@@ -96,6 +96,29 @@ def test_weights_that_leave_nothing_are_refused():
             method(X, Y, class_weight={0: 0}, sample_weight=Y == 0)
 
 
+@pytest.mark.parametrize("activation", ["relu", "silu", "tanh", "linear"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_row_of_weight_0_may_overflow_in_hidden_layers(dtype, activation):
+    rows, targets = line()
+    rows = rows.astype(dtype)
+    weights = np.ones(60)
+    weights[7] = 0
+    options = {"output": "linear", "loss": "quadratic", "seed": 0, "dtype": dtype}
+    net = MLP([3, 5, 4, 1], activation=activation, **options)
+    rows[7] = 0
+    v = np.ones(net.n_parameters)
+    _, expected = net.value_and_grad(rows, targets, sample_weight=weights)
+    product = net.hessian_vector_product(rows, targets, v, sample_weight=weights)
+    rows[7] = 0.9 * np.finfo(dtype).max
+    _, got = net.value_and_grad(rows, targets, sample_weight=weights)
+    assert_array_equal(got, expected)
+    got = net.hessian_vector_product(rows, targets, v, sample_weight=weights)
+    assert_array_equal(got, product)
+    for arguments in ({"batch_size": 20}, {"dropout": 0.2}, {"clip_norm": 1.0}):
+        history = net.fit(rows, targets, sample_weight=weights, epochs=2, **arguments)
+        assert np.isfinite(history.loss).all()
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_row_of_weight_0_may_overflow(dtype):
     rows, targets = line()
