@@ -197,6 +197,7 @@ def minimize(
             refuse_not_finite(data.X)
         validation = validation_dataset(architecture, validation_data)
         called, shown = Callbacks(callbacks), checked_progress(progress)
+        called.refuse_checkpoints(f"a fit with {type(optimizer).__name__}, whose state SciPy keeps")
         task = Minimization(net, data, validation, number("l2", l2))
         called.begin(net, recorded(architecture, data, validation))
         bar = Progress(shown, epochs, len(data.X))

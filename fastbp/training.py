@@ -17,6 +17,7 @@ import numpy as np
 
 from fastbp.architecture import Architecture
 from fastbp.augment import Expansion
+from fastbp.checkpoint import checked_resume, compare, described, Snapshot
 from fastbp.data import dataset, refuse_not_finite
 from fastbp.errors import DivergenceError
 from fastbp.evaluation import counts_hits, evaluate
@@ -61,6 +62,19 @@ class Memory:
             schedule=optimizer.schedule.start(),
         )
 
+    @classmethod
+    def resumed(cls, optimizer: Optimizer, snapshot: Snapshot) -> Memory:
+        """Return what was known when a checkpoint was written, or raise."""
+        shape = (optimizer.slots, snapshot.net.n_parameters) if optimizer.slots else (1, 0)
+        lengths = len(snapshot.schedule), len(optimizer.schedule.start())
+        if snapshot.slots.shape != shape or lengths[0] != lengths[1]:
+            raise ValueError("resume: the checkpoint's optimizer remembers other things than this")
+        slots: Array = layout.aligned_zeros(shape, snapshot.net.dtype)
+        slots[:] = snapshot.slots
+        return cls(
+            optimizer, slots, snapshot.seed, snapshot.schedule, snapshot.steps, snapshot.epoch
+        )
+
 
 class Scratch:
     """Arrays whose contents no step leaves to the next: the arena, and what to go back to.
@@ -99,6 +113,7 @@ class Training:
         self.net, self.memory, self.scratch = net, memory, scratch
         self.data, self.validation, self.settings = data, validation, settings
         self.history = History()
+        self.described: dict[str, str] = {}  # of a training with checkpoints
         self.rows = len(data.X)
         self.steps = -(-self.rows // settings.batch_size)
         step_flops = 6 * net.n_parameters * settings.batch_size
@@ -115,9 +130,10 @@ class Training:
 
     def run(self, epochs: int) -> None:
         """Train until the epochs are over or a callback says so."""
-        progress = Progress(self.settings.progress, epochs, self.rows)
+        done = self.history.epochs
+        progress = Progress(self.settings.progress, epochs, self.rows, done)
         try:
-            for epoch in range(1, epochs + 1):
+            for epoch in range(done + 1, epochs + 1):
                 progress.begin(epoch)
                 self.keep()
                 logs = self.train_epoch(progress)
@@ -128,10 +144,42 @@ class Training:
                 self.history.append(logs)
                 progress.show(logs)
                 logs["epoch"] = self.memory.epochs
-                if self.settings.callbacks.epoch_end(self.net, logs):
+                stops = self.settings.callbacks.epoch_end(self.net, logs)
+                self.write_checkpoints(epoch, is_last=stops or epoch == epochs)
+                if stops:
                     break
         finally:
             progress.close()
+
+    def write_checkpoints(self, epoch: int, is_last: bool) -> None:
+        """Write those which are due; where one cannot be written, say so and go on."""
+        for checkpoint in self.settings.callbacks.checkpoints:
+            if checkpoint.is_due(epoch, is_last):
+                try:
+                    self.snapshot().write(checkpoint.path)
+                except OSError as error:
+                    warnings.warn(
+                        f"no checkpoint was written after epoch {epoch}, and training goes on: "
+                        f"{error}",
+                        stacklevel=5,
+                    )
+
+    def snapshot(self) -> Snapshot:
+        """Return what is known after an epoch."""
+        net, memory = self.net, self.memory
+        return Snapshot(
+            net.architecture,
+            net.parameters,
+            memory.slots,
+            memory.epochs,
+            memory.steps,
+            memory.seed,
+            memory.schedule,
+            dict(net._rng.bit_generator.state),
+            self.history.to_dict(),
+            self.described,
+            self.settings.callbacks.states(),
+        )
 
     def train_epoch(self, progress: Progress) -> dict[str, float]:
         """Make one pass over the rows, and return what it measured."""
@@ -262,6 +310,7 @@ def train(
     validation_data: object,
     sample_weight: object,
     class_weight: object,
+    resume: object = None,
     **settings: object,
 ) -> History:
     """Do what MLP.fit says, or, where the optimizer's state carries over, MLP.partial_fit."""
@@ -270,25 +319,46 @@ def train(
         data = dataset(architecture, X, y, sample_weight, class_weight)
         validation = validation_dataset(architecture, validation_data)
         chosen = Settings.checked(architecture, len(data.X), **settings)
-        # What is not finite may be moved out of an image, and be found some epochs later.
-        if chosen.augment is not None and checks.first_bad_row(data.X) >= 0:
+        if carry_over:
+            chosen.callbacks.refuse_checkpoints("partial_fit, which cannot be resumed")
+        # What is not finite may be moved out of an image, and be found some epochs later; and
+        # nothing goes back to what was before a checkpoint was read.
+        looks_first = chosen.augment is not None or resume is not None
+        if looks_first and checks.first_bad_row(data.X) >= 0:
             refuse_not_finite(data.X)
         names = recorded(architecture, data, validation)
         if (monitor := chosen.optimizer.schedule.monitored) is not None:
             require_recorded(monitor, names)
+        told = {}
+        if resume is not None or chosen.callbacks.checkpoints:
+            told = described(chosen, data, validation)
+        if (snapshot := checked_resume(resume, architecture)) is not None:
+            compare(snapshot, told, epochs)
+            chosen.callbacks.check_kinds(snapshot.callbacks)
+        for checkpoint in chosen.callbacks.checkpoints:
+            checkpoint.prepare()
         chosen.callbacks.begin(net, names)
 
         before = net._memory, net._rng.bit_generator.state
-        memory, scratch = net._memory, net._scratch
-        if not carry_over or memory is None or memory.optimizer != chosen.optimizer:
+        memory, scratch, is_over = net._memory, net._scratch, False
+        if snapshot is not None:
+            memory = Memory.resumed(chosen.optimizer, snapshot)
+            is_over = chosen.callbacks.restore(net, snapshot.callbacks)
+            net.parameters[:] = snapshot.parameters
+            net._rng.bit_generator.state = snapshot.random_state
+        elif not carry_over or memory is None or memory.optimizer != chosen.optimizer:
             memory = Memory.fresh(chosen.optimizer, architecture, net._rng)
         if scratch is None or scratch.key != Scratch.needs(chosen, memory):
             scratch = Scratch(architecture, chosen, memory)
         training = Training(net, memory, scratch, data, validation, chosen)
+        training.described = told
+        if snapshot is not None:
+            training.history = History(snapshot.history)
         net._memory, net._scratch = memory, scratch if carry_over else None
         interrupted = False
         try:
-            training.run(epochs)
+            if not is_over:
+                training.run(epochs)
         except NotFinite:
             training.restore()
             net._memory, net._rng.bit_generator.state = before
