@@ -5,8 +5,8 @@ called, once for a machine.
 """
 
 from fastbp.augment import Distortions, expand_shifts
-from fastbp.checkpoint import Checkpoint
 from fastbp.callbacks import EarlyStopping, LayerErrors
+from fastbp.checkpoint import Checkpoint
 from fastbp.errors import DivergenceError
 from fastbp.full_batch import LBFGS, NewtonCG
 from fastbp.history import History

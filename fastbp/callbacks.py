@@ -270,8 +270,10 @@ class Callbacks:
     def epoch_end(self, net: MLP, logs: Mapping[str, float]) -> bool:
         """Call every one with its own copy of the logs; return whether one of them said True."""
         return said_true(
-            getattr(callback, "on_epoch_end", callback)(net, dict(logs))
-            for callback in self._callbacks
+            [
+                getattr(callback, "on_epoch_end", callback)(net, dict(logs))
+                for callback in self._callbacks
+            ]
         )
 
     def end(self, net: MLP) -> None:
@@ -282,5 +284,5 @@ class Callbacks:
 
 
 def said_true(answers: Iterable[object]) -> bool:
-    """Whether one of them is True; all are asked for."""
-    return any([isinstance(answer, (bool, np.bool_)) and bool(answer) for answer in answers])
+    """Whether one of the answers of callbacks is True; any other means nothing."""
+    return any(isinstance(answer, (bool, np.bool_)) and bool(answer) for answer in answers)

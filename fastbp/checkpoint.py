@@ -1,4 +1,4 @@
-"""Checkpoints: all that training knows after an epoch, in one file, so that it can go on from there.
+"""Checkpoints: all that training knows after an epoch, in one file from which it can go on.
 
 A checkpoint is a model file (serialization.py) with more in it. Its tensors are also
 
