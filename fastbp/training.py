@@ -20,8 +20,9 @@ from fastbp.augment import Expansion
 from fastbp.checkpoint import checked_resume, compare, described, Snapshot
 from fastbp.data import dataset, refuse_not_finite
 from fastbp.errors import DivergenceError
-from fastbp.evaluation import counts_hits, evaluate
+from fastbp.evaluation import ClassifierScores, counts_hits, evaluate, RegressionScores
 from fastbp.history import History
+from fastbp.interrupts import Interrupts, LONG
 from fastbp.kernels import checks, layout
 from fastbp.kernels import epoch as epoch_kernel
 from fastbp.monitor import require_recorded
@@ -38,6 +39,20 @@ if TYPE_CHECKING:
 __all__ = ["Memory", "Scratch", "train"]
 
 FLOPS_PER_CALL = 2e8
+
+
+def step_work(net: Architecture, batch_size: int) -> float:
+    """Float operations of a step, with as many as take the time of all that is not arithmetic.
+
+    Per parameter that is the optimizer's; per row and neuron exp, gathering and costs.
+    """
+    neurons = sum(net.sizes[1:])
+    return 2e3 + 20 * net.n_parameters + batch_size * (500 + 100 * neurons + 6 * net.n_parameters)
+
+
+def steps_per_call(net: Architecture, batch_size: int) -> int:
+    """Return how many steps last some 50 ms; one at least."""
+    return max(1, int(FLOPS_PER_CALL // step_work(net, batch_size)))
 
 
 @dataclass
@@ -90,6 +105,11 @@ class Scratch:
         self.barrier: Array = layout.aligned_zeros(16, np.int64)
         self.parameters: Array = np.empty(net.n_parameters, net.dtype)
         self.slots: Array = np.empty_like(memory.slots)
+        # What a long step writes to, so that it can be left alone at Ctrl-C.
+        is_long = step_work(net, settings.batch_size) > LONG
+        n, shape = (net.n_parameters, memory.slots.shape) if is_long else (0, (0, 0))
+        self.stepped_parameters: Array = layout.aligned_zeros(n, net.dtype)
+        self.stepped_slots: Array = layout.aligned_zeros(shape, net.dtype)
 
     @staticmethod
     def needs(settings: Settings, memory: Memory) -> tuple[object, ...]:
@@ -109,15 +129,16 @@ class Training:
         data: Any,
         validation: Any,
         settings: Settings,
+        interrupts: Interrupts,
     ) -> None:
         self.net, self.memory, self.scratch = net, memory, scratch
+        self.interrupts = interrupts
         self.data, self.validation, self.settings = data, validation, settings
         self.history = History()
         self.described: dict[str, str] = {}  # of a training with checkpoints
         self.rows = len(data.X)
         self.steps = -(-self.rows // settings.batch_size)
-        step_flops = 6 * net.n_parameters * settings.batch_size
-        self.steps_per_call = max(1, int(FLOPS_PER_CALL // step_flops))
+        self.steps_per_call = steps_per_call(net.architecture, settings.batch_size)
         self.natural = np.arange(self.rows, dtype=np.int64)
         self.order = self.natural.copy()
         self.report = np.zeros(4)
@@ -144,8 +165,9 @@ class Training:
                 self.history.append(logs)
                 progress.show(logs)
                 logs["epoch"] = self.memory.epochs
-                stops = self.settings.callbacks.epoch_end(self.net, logs)
-                self.write_checkpoints(epoch, is_last=stops or epoch == epochs)
+                with self.interrupts.at_once():
+                    stops = self.settings.callbacks.epoch_end(self.net, logs)
+                    self.write_checkpoints(epoch, is_last=stops or epoch == epochs)
                 if stops:
                     break
         finally:
@@ -190,7 +212,7 @@ class Training:
         start = time.perf_counter()
         if self.expansion is not None:
             for _ in self.expansion.draw(memory.epochs):
-                pass
+                self.interrupts.check()
         if self.settings.shuffle and self.steps > 1:
             # From the natural order, so that an epoch depends on the random state alone.
             self.order[:] = self.natural
@@ -204,6 +226,7 @@ class Training:
                 self.diverge("the loss", int(self.report[epoch_kernel.FAILED_STEP]) + 1, rates)
             memory.steps = steps_before + last
             progress.advance(min(last * size, self.rows) - first * size)
+            self.interrupts.check()
         seconds = time.perf_counter() - start
         # The last update has had no cost computed after it.
         if not all_finite(self.net.parameters):
@@ -220,9 +243,12 @@ class Training:
     def make_steps(self, first: int, last: int, rates: Array, steps_before: int) -> int:
         """Make steps first..last-1 of a pass; return the kernel's status."""
         scratch, settings = self.scratch, self.settings
-        model = epoch_kernel.Model(
-            self.net.parameters, self.memory.slots, scratch.gradient, scratch.workspace.arena
-        )
+        parameters, slots = self.net.parameters, self.memory.slots
+        is_long = len(scratch.stepped_parameters) > 0
+        if is_long:
+            parameters, slots = scratch.stepped_parameters, scratch.stepped_slots
+            self.copy_model(parameters, slots)
+        model = epoch_kernel.Model(parameters, slots, scratch.gradient, scratch.workspace.arena)
         rows_pass = epoch_kernel.Pass(
             read_only(self.order),
             settings.batch_size,
@@ -242,20 +268,33 @@ class Training:
                 )
             )
 
-        return run_on_threads(call, settings.threads)
+        if not is_long:
+            return run_on_threads(call, settings.threads)
+        status = self.interrupts.run(LONG + 1, lambda: run_on_threads(call, settings.threads))
+        np.copyto(self.net.parameters, parameters)
+        np.copyto(self.memory.slots, slots)
+        return status
+
+    def copy_model(self, parameters: Array, slots: Array) -> None:
+        """Copy what a step changes."""
+        np.copyto(parameters, self.net.parameters)
+        np.copyto(slots, self.memory.slots)
 
     def validate(self, rate: float) -> dict[str, float]:
         """Score the net on the validation data."""
         net = self.net
-        scores = evaluate(net.architecture, net._workspace, net._frozen, self.validation)
+
+        def score() -> ClassifierScores | RegressionScores:
+            return evaluate(net.architecture, net._workspace, net._frozen, self.validation)
+
+        scores = self.interrupts.run(2.0 * net.n_parameters * len(self.validation.X), score)
         if not math.isfinite(scores.loss):
             self.diverge("the loss on validation_data", self.steps, np.array([rate]))
         return {f"val_{name}": value for name, value in scores._asdict().items()}
 
     def keep(self) -> None:
         """Copy what an epoch changes."""
-        np.copyto(self.scratch.parameters, self.net.parameters)
-        np.copyto(self.scratch.slots, self.memory.slots)
+        self.copy_model(self.scratch.parameters, self.scratch.slots)
         self.kept_steps = self.memory.steps
         self.kept_random_state = self.net._rng.bit_generator.state
 
@@ -329,45 +368,40 @@ def train(
         names = recorded(architecture, data, validation)
         if (monitor := chosen.optimizer.schedule.monitored) is not None:
             require_recorded(monitor, names)
-        told = {}
-        if resume is not None or chosen.callbacks.checkpoints:
-            told = described(chosen, data, validation)
-        if (snapshot := checked_resume(resume, architecture)) is not None:
-            compare(snapshot, told, epochs)
-            chosen.callbacks.check_kinds(snapshot.callbacks)
-        for checkpoint in chosen.callbacks.checkpoints:
-            checkpoint.prepare()
+        snapshot, told = checkpoints(architecture, data, validation, chosen, resume, epochs)
         chosen.callbacks.begin(net, names)
-
-        before = net._memory, net._rng.bit_generator.state
-        memory, scratch, is_over = net._memory, net._scratch, False
-        if snapshot is not None:
-            memory = Memory.resumed(chosen.optimizer, snapshot)
-            is_over = chosen.callbacks.restore(net, snapshot.callbacks)
-            net.parameters[:] = snapshot.parameters
-            net._rng.bit_generator.state = snapshot.random_state
-        elif not carry_over or memory is None or memory.optimizer != chosen.optimizer:
-            memory = Memory.fresh(chosen.optimizer, architecture, net._rng)
-        if scratch is None or scratch.key != Scratch.needs(chosen, memory):
-            scratch = Scratch(architecture, chosen, memory)
-        training = Training(net, memory, scratch, data, validation, chosen)
-        training.described = told
-        if snapshot is not None:
-            training.history = History(snapshot.history)
-        net._memory, net._scratch = memory, scratch if carry_over else None
-        interrupted = False
-        try:
-            if not is_over:
-                training.run(epochs)
-        except NotFinite:
-            training.restore()
-            net._memory, net._rng.bit_generator.state = before
-            refuse_not_finite(data.X)
-        except KeyboardInterrupt:
-            if carry_over:  # or a loop over partial_fit could not be left
-                raise
-            interrupted = True
-        chosen.callbacks.end(net)
+        with Interrupts() as interrupts:
+            before = net._memory, net._rng.bit_generator.state
+            memory, scratch, is_over = net._memory, net._scratch, False
+            if snapshot is not None:
+                memory = Memory.resumed(chosen.optimizer, snapshot)
+                is_over = chosen.callbacks.restore(net, snapshot.callbacks)
+                net.parameters[:] = snapshot.parameters
+                net._rng.bit_generator.state = snapshot.random_state
+            elif not carry_over or memory is None or memory.optimizer != chosen.optimizer:
+                memory = Memory.fresh(chosen.optimizer, architecture, net._rng)
+            if scratch is None or scratch.key != Scratch.needs(chosen, memory):
+                scratch = Scratch(architecture, chosen, memory)
+            training = Training(net, memory, scratch, data, validation, chosen, interrupts)
+            training.described = told
+            if snapshot is not None:
+                training.history = History(snapshot.history)
+            net._memory, net._scratch = memory, scratch if carry_over else None
+            interrupted = False
+            try:
+                if not is_over:
+                    training.run(epochs)
+            except NotFinite:
+                training.restore()
+                net._memory, net._rng.bit_generator.state = before
+                refuse_not_finite(data.X)
+            except KeyboardInterrupt:
+                net._scratch = None  # a long step may still be writing there
+                if carry_over:  # or a loop over partial_fit could not be left
+                    raise
+                interrupted = True
+            with interrupts.at_once():
+                chosen.callbacks.end(net)
         if interrupted:
             warnings.warn(
                 f"training was interrupted in epoch {memory.epochs + 1}; the net keeps what it "
@@ -375,3 +409,19 @@ def train(
                 stacklevel=3,
             )
         return training.history
+
+
+def checkpoints(
+    net: Architecture, data: Any, validation: Any, settings: Settings, resume: object, epochs: int
+) -> tuple[Snapshot | None, dict[str, str]]:
+    """Return what to go on from, and what checkpoints say of this training; or raise."""
+    callbacks = settings.callbacks
+    if resume is None and not callbacks.checkpoints:
+        return None, {}
+    told = described(settings, data, validation)
+    if (snapshot := checked_resume(resume, net)) is not None:
+        compare(snapshot, told, epochs)
+        callbacks.check_kinds(snapshot.callbacks)
+    for checkpoint in callbacks.checkpoints:
+        checkpoint.prepare()
+    return snapshot, told
