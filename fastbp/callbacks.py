@@ -16,6 +16,7 @@ had said so.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TYPE_CHECKING
@@ -234,7 +235,7 @@ class Callbacks:
 
     def states(self) -> list[tuple[str, dict[str, Any]]]:
         """Return what a checkpoint keeps of them: type and state of those which have one."""
-        return [(type(callback).__name__, callback.state()) for callback in self._stateful]
+        return [(type(callback).__name__, checked_state(callback)) for callback in self._stateful]
 
     def check_kinds(self, states: Sequence[tuple[str, Any]]) -> None:
         """Raise unless those which have a state are of the same types as in a checkpoint."""
@@ -281,6 +282,21 @@ class Callbacks:
         for callback in self._callbacks:
             if hasattr(callback, "on_fit_end"):
                 callback.on_fit_end(net)
+
+
+def checked_state(callback: Any) -> dict[str, Any]:
+    """Return what a callback wants a checkpoint to keep, or raise."""
+    state = callback.state()
+    try:
+        arrays = {name: v for name, v in state.items() if isinstance(v, np.ndarray)}
+        json.dumps({name: v for name, v in state.items() if name not in arrays})
+        if others := [name for name, v in arrays.items() if v.dtype.kind not in "biuf"]:
+            raise TypeError(f"{others[0]} is {shown(arrays[others[0]])}")
+    except (AttributeError, TypeError, ValueError) as error:
+        expected = "a dict of arrays of numbers, and of what JSON can hold"
+        got = f"{shown(state)} ({error})"
+        raise TypeError(message(f"{type(callback).__name__}.state()", got, expected)) from None
+    return dict(state)
 
 
 def said_true(answers: Iterable[object]) -> bool:
