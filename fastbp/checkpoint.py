@@ -19,7 +19,7 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TYPE_CHECKING
@@ -127,8 +127,8 @@ class Snapshot:
     settings: dict[str, str]
     callbacks: list[tuple[str, dict[str, Any]]]  # type, what it remembers
 
-    def write(self, path: Path) -> None:
-        """Write a checkpoint.
+    def write(self, path: Path, check: Callable[[], None] = lambda: None) -> None:
+        """Write a checkpoint; what `check` raises now and then ends it, and the old one stays.
 
         Raises
         ------
@@ -155,7 +155,8 @@ class Snapshot:
             "settings": self.settings,
             "callbacks": remembered,
         }
-        write(path, self.net, self.parameters, tensors, {CHECKPOINT: json.dumps(described)})
+        metadata = {CHECKPOINT: json.dumps(described)}
+        write(path, self.net, self.parameters, tensors, metadata, check)
 
     @classmethod
     def read(cls, name: str, path: str | os.PathLike[str]) -> Snapshot:

@@ -12,7 +12,7 @@ import errno
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TYPE_CHECKING
@@ -30,6 +30,7 @@ __all__ = ["load", "save"]
 
 VERSION = "1"
 CHECKPOINT = "checkpoint"  # the entry of the metadata that tells a checkpoint
+PIECE = 2**24  # bytes written at a time: some milliseconds
 SAFETENSORS_NAMES = {"float32": "F32", "float64": "F64"}
 
 PathLike = str | os.PathLike[str]
@@ -46,8 +47,9 @@ def write(
     parameters: Array,
     more_tensors: Mapping[str, Array] | None = None,
     more_metadata: Mapping[str, str] | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> None:
-    """Write a model file, or one that holds more."""
+    """Write a model file, or one that holds more; what `check` raises now and then ends it."""
     from safetensors.numpy import save as to_bytes
 
     # safetensors writes the bytes as they lie: anything but C order would be scrambled.
@@ -64,10 +66,11 @@ def write(
         "dtype": str(net.dtype),
     }
     metadata = {"format": "fastbp", "version": VERSION, "architecture": json.dumps(described)}
-    write_atomically(Path(path), to_bytes(tensors, metadata | dict(more_metadata or {})))
+    content = to_bytes(tensors, metadata | dict(more_metadata or {}))
+    write_atomically(Path(path), content, check)
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, check: Callable[[], None]) -> None:
     """Replace a file by a complete new one, or leave it as it was, whatever happens meanwhile.
 
     Until the new file is on the disk the old one keeps its name; then its name moves, at once.
@@ -75,7 +78,9 @@ def write_atomically(path: Path, content: bytes) -> None:
     with errors_name(path):
         with unfinished(path) as new:
             with open(new, "xb") as file:
-                file.write(content)
+                for start in range(0, len(content), PIECE):
+                    check()
+                    file.write(memoryview(content)[start : start + PIECE])
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(new, path)

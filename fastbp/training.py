@@ -167,7 +167,8 @@ class Training:
                 logs["epoch"] = self.memory.epochs
                 with self.interrupts.at_once():
                     stops = self.settings.callbacks.epoch_end(self.net, logs)
-                    self.write_checkpoints(epoch, is_last=stops or epoch == epochs)
+                self.write_checkpoints(epoch, is_last=stops or epoch == epochs)
+                self.interrupts.check()
                 if stops:
                     break
         finally:
@@ -178,7 +179,7 @@ class Training:
         for checkpoint in self.settings.callbacks.checkpoints:
             if checkpoint.is_due(epoch, is_last):
                 try:
-                    self.snapshot().write(checkpoint.path)
+                    self.snapshot().write(checkpoint.path, self.interrupts.check)
                 except OSError as error:
                     warnings.warn(
                         f"no checkpoint was written after epoch {epoch}, and training goes on: "
@@ -371,6 +372,8 @@ def train(
         snapshot, told = checkpoints(architecture, data, validation, chosen, resume, epochs)
         chosen.callbacks.begin(net, names)
         with Interrupts() as interrupts:
+            for checkpoint in chosen.callbacks.checkpoints:
+                checkpoint.prepare()
             before = net._memory, net._rng.bit_generator.state
             memory, scratch, is_over = net._memory, net._scratch, False
             if snapshot is not None:
@@ -422,6 +425,4 @@ def checkpoints(
     if (snapshot := checked_resume(resume, net)) is not None:
         compare(snapshot, told, epochs)
         callbacks.check_kinds(snapshot.callbacks)
-    for checkpoint in callbacks.checkpoints:
-        checkpoint.prepare()
     return snapshot, told
