@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from fastbp.checkpoint import Checkpoint
 from fastbp.monitor import checked_monitor, improves, require_recorded, worst
+from fastbp.serialization import SAFETENSORS_NAMES
 from fastbp.validation import Array, boolean, integer, message, number, shown
 
 if TYPE_CHECKING:
@@ -290,10 +291,11 @@ def checked_state(callback: Any) -> dict[str, Any]:
     try:
         arrays = {name: v for name, v in state.items() if isinstance(v, np.ndarray)}
         json.dumps({name: v for name, v in state.items() if name not in arrays})
-        if others := [name for name, v in arrays.items() if v.dtype.kind not in "biuf"]:
-            raise TypeError(f"{others[0]} is {shown(arrays[others[0]])}")
+        for name, v in arrays.items():
+            if str(v.dtype) not in SAFETENSORS_NAMES:
+                raise TypeError(f"{name} is {shown(v)}")
     except (AttributeError, TypeError, ValueError) as error:
-        expected = "a dict of arrays of numbers, and of what JSON can hold"
+        expected = f"a dict of arrays of {', '.join(SAFETENSORS_NAMES)}, and what JSON can hold"
         got = f"{shown(state)} ({error})"
         raise TypeError(message(f"{type(callback).__name__}.state()", got, expected)) from None
     return dict(state)

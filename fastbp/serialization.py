@@ -12,7 +12,7 @@ import errno
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TYPE_CHECKING
@@ -26,12 +26,12 @@ from fastbp.validation import Array, shown
 if TYPE_CHECKING:
     from fastbp.mlp import MLP
 
-__all__ = ["load", "save"]
+__all__ = ["SAFETENSORS_NAMES", "load", "save"]
 
 VERSION = "1"
 CHECKPOINT = "checkpoint"  # the entry of the metadata that tells a checkpoint
 PIECE = 2**24  # bytes written at a time: some milliseconds
-SAFETENSORS_NAMES = {"float32": "F32", "float64": "F64"}
+SAFETENSORS_NAMES = {"float32": "F32", "float64": "F64", "int64": "I64"}
 
 PathLike = str | os.PathLike[str]
 
@@ -50,10 +50,7 @@ def write(
     check: Callable[[], None] = lambda: None,
 ) -> None:
     """Write a model file, or one that holds more; what `check` raises now and then ends it."""
-    from safetensors.numpy import save as to_bytes
-
-    # safetensors writes the bytes as they lie: anything but C order would be scrambled.
-    tensors = {name: np.ascontiguousarray(array) for name, array in (more_tensors or {}).items()}
+    tensors = dict(more_tensors or {})
     places = layout.parameter_slices(net.sizes)
     for layer, (weights, biases) in enumerate(places, start=1):
         tensors[f"weights.{layer}"] = parameters[weights].reshape(net.sizes[layer], -1)
@@ -66,11 +63,41 @@ def write(
         "dtype": str(net.dtype),
     }
     metadata = {"format": "fastbp", "version": VERSION, "architecture": json.dumps(described)}
-    content = to_bytes(tensors, metadata | dict(more_metadata or {}))
-    write_atomically(Path(path), content, check)
+    pieces = safetensors_file(tensors, metadata | dict(more_metadata or {}))
+    write_atomically(Path(path), pieces, check)
 
 
-def write_atomically(path: Path, content: bytes, check: Callable[[], None]) -> None:
+def safetensors_file(
+    tensors: Mapping[str, Array], metadata: Mapping[str, str]
+) -> Iterator[bytes | memoryview]:
+    """Yield the contents of a file piece by piece; of the tensors nothing is copied.
+
+    The length of the header in 8 bytes, little-endian; the header, JSON padded with blanks to a
+    multiple of 8; the tensors one after another, in C order and little-endian.
+    """
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    arrays, end = [], 0
+    for name, tensor in tensors.items():
+        array = np.ascontiguousarray(tensor, tensor.dtype.newbyteorder("<"))
+        arrays.append(array)
+        start, end = end, end + array.nbytes
+        header[name] = {
+            "dtype": SAFETENSORS_NAMES[str(tensor.dtype)],
+            "shape": list(tensor.shape),
+            "data_offsets": [start, end],
+        }
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    yield len(text).to_bytes(8, "little") + text
+    for array in arrays:
+        content = array.reshape(-1).view(np.uint8).data
+        for start in range(0, len(content), PIECE):
+            yield content[start : start + PIECE]
+
+
+def write_atomically(
+    path: Path, pieces: Iterable[bytes | memoryview], check: Callable[[], None]
+) -> None:
     """Replace a file by a complete new one, or leave it as it was, whatever happens meanwhile.
 
     Until the new file is on the disk the old one keeps its name; then its name moves, at once.
@@ -78,9 +105,9 @@ def write_atomically(path: Path, content: bytes, check: Callable[[], None]) -> N
     with errors_name(path):
         with unfinished(path) as new:
             with open(new, "xb") as file:
-                for start in range(0, len(content), PIECE):
+                for piece in pieces:
                     check()
-                    file.write(memoryview(content)[start : start + PIECE])
+                    file.write(piece)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(new, path)

@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import signal
 import tempfile
 from contextlib import contextmanager
 
@@ -11,6 +12,7 @@ import pytest
 from api_problems import blobs, everything
 
 from fastbp import Checkpoint, MLP, serialization
+from fastbp.interrupts import Interrupts
 from fastbp.plotting import plot_history
 
 X, Y = blobs()
@@ -132,19 +134,27 @@ def test_the_folder_is_put_on_the_disk_after_the_name(path, monkeypatch):
 def test_an_interrupted_write_leaves_the_old_file(path, monkeypatch):
     """Large files are written in pieces, between which Ctrl-C is heard."""
     monkeypatch.setattr(serialization, "PIECE", 100)
-    net_for_blobs().save(path)
-    before, pieces = path.read_bytes(), []
+    checks = []
 
-    def check():
-        pieces.append(sorted(p.name for p in path.parent.iterdir()))
-        if len(pieces) == 3:
-            raise KeyboardInterrupt
+    def check_and_press(interrupts):
+        checks.append(len(os.listdir(path.parent)))
+        if checks.count(2) == 5:  # the file, and the folder of the new one
+            signal.raise_signal(signal.SIGINT)
+        check(interrupts)
 
-    with pytest.raises(KeyboardInterrupt):
-        serialization.write_atomically(path, before[::-1], check)
-    assert len(pieces[-1]) == 2
-    assert path.read_bytes() == before
+    def keep(net, logs):
+        saved.append(path.exists() and path.read_bytes())
+        if logs["epoch"] == 3:
+            monkeypatch.setattr(Interrupts, "check", check_and_press)
+
+    saved, check = [], Interrupts.check
+    with pytest.warns(UserWarning, match="interrupted in epoch 4"):
+        history = net_for_blobs().fit(X, Y, epochs=9, callbacks=[keep, Checkpoint(path)])
+    assert history.epochs == 3
+    assert checks[-1] == 2
+    assert path.read_bytes() == saved[-1]  # of epoch 2
     assert os.listdir(path.parent) == [path.name]
+    assert net_for_blobs().fit(X, Y, epochs=3, resume=path).loss == history.loss
 
 
 def test_what_a_killed_process_left_is_removed_and_nothing_else(path):

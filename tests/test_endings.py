@@ -37,10 +37,14 @@ def test_ctrl_c_in_the_kernels_ends_fit_soon(n_threads):
     X, y = blobs(rows=3000)
     net = MLP([4, 64, 3], seed=0)
     net.partial_fit(X, y, threads=n_threads)  # nothing compiles below
-    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+
+    def start(net, logs):
+        if logs["epoch"] == 1:
+            timer.start()
+
     with pytest.warns(UserWarning, match="interrupted"):
-        history = net.fit(X, y, epochs=10**6, threads=n_threads)
+        history = net.fit(X, y, epochs=10**6, threads=n_threads, callbacks=[start])
     timer.join()
     assert 0 < history.epochs < 10**6
     assert np.isfinite(net.parameters).all()
