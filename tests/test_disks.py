@@ -151,7 +151,7 @@ def test_an_interrupted_write_leaves_the_old_file(path, monkeypatch):
     with pytest.warns(UserWarning, match="interrupted in epoch 4"):
         history = net_for_blobs().fit(X, Y, epochs=9, callbacks=[keep, Checkpoint(path)])
     assert history.epochs == 3
-    assert checks[-1] == 2
+    assert checks.count(2) == 5
     assert path.read_bytes() == saved[-1]  # of epoch 2
     assert os.listdir(path.parent) == [path.name]
     assert net_for_blobs().fit(X, Y, epochs=3, resume=path).loss == history.loss
