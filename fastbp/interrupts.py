@@ -16,10 +16,9 @@ from types import FrameType, TracebackType
 from typing import TypeVar
 
 from fastbp.kernels import jit
+from fastbp.pace import LONG
 
-__all__ = ["LONG", "Interrupts"]
-
-LONG = 2e9  # float operations in one call for which Ctrl-C should not have to wait
+__all__ = ["Interrupts"]
 
 Result = TypeVar("Result")
 

@@ -14,11 +14,12 @@ from fastbp.augment import Distortions
 from fastbp.full_batch import FullBatch, LBFGS, minimize
 from fastbp.history import History
 from fastbp.initializers import initialize, INITIALIZERS
+from fastbp.memory import Memory, Scratch
 from fastbp.net import Net
 from fastbp.optimizers import Optimizer
 from fastbp.serialization import load, save
 from fastbp.summary import table
-from fastbp.training import Memory, Scratch, train
+from fastbp.training import train
 from fastbp.validation import choice, integer
 
 __all__ = ["MLP"]

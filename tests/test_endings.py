@@ -14,7 +14,7 @@ import pytest
 from api_problems import blobs, everything, line
 from numpy.testing import assert_array_equal
 
-from fastbp import DivergenceError, Exponential, MLP, SGD, threads, training
+from fastbp import DivergenceError, Exponential, MLP, SGD, threads
 
 
 def test_ctrl_c_in_a_callback_ends_fit_with_a_warning():
@@ -65,7 +65,7 @@ def test_ctrl_c_comes_out_of_partial_fit():
 
 
 def test_divergence_names_the_epoch_and_restores_the_last_finite_one(monkeypatch):
-    monkeypatch.setattr(training, "FLOPS_PER_CALL", 1)  # so that steps of the epoch are counted
+    monkeypatch.setattr(pace, "FLOPS_PER_CALL", 1)  # so that steps of the epoch are counted
     X, y = line()
     net = MLP([3, 8, 1], output="linear", loss="quadratic", seed=0)
     kept = {}

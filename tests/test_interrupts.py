@@ -21,7 +21,9 @@ from fastbp import (
     History,
     interrupts,
     LBFGS,
+    memory,
     MLP,
+    pace,
     training,
 )
 from fastbp.architecture import Architecture
@@ -178,7 +180,7 @@ def test_a_callback_that_raises_ends_training_and_is_heard_of_alone(tmp_path):
 @pytest.fixture
 def anything_is_long(monkeypatch):
     monkeypatch.setattr(interrupts, "LONG", 0)
-    monkeypatch.setattr(training, "LONG", 0)
+    monkeypatch.setattr(memory, "LONG", 0)
 
 
 class Stuck:
@@ -228,7 +230,7 @@ def test_a_long_step_has_the_same_bits(monkeypatch):
     short, long = net_for_blobs(), net_for_blobs()
     short.fit(X, Y, epochs=3, dropout=0.1)
     monkeypatch.setattr(interrupts, "LONG", 0)
-    monkeypatch.setattr(training, "LONG", 0)
+    monkeypatch.setattr(memory, "LONG", 0)
     long.fit(X, Y, epochs=3, dropout=0.1)
     assert everything(long) == everything(short)
 
@@ -264,10 +266,10 @@ def test_a_long_iteration_is_left_alone(name, monkeypatch, anything_is_long):
 def test_calls_are_short_also_where_little_of_a_step_is_arithmetic(sizes, batch_size):
     """A step is taken for 0.5 us at least, a row for 0.1 us: 50 ms are at most so many."""
     net = Architecture.checked(sizes, "tanh", "linear", "quadratic", "float32")
-    calls = training.steps_per_call(net, batch_size)
+    calls = pace.steps_per_call(net, batch_size)
     assert 1 <= calls <= 1e5
     assert calls * batch_size <= max(5e5, batch_size)
-    assert calls == 1 or calls * 6 * net.n_parameters * batch_size <= training.FLOPS_PER_CALL
+    assert calls == 1 or calls * 6 * net.n_parameters * batch_size <= pace.FLOPS_PER_CALL
 
 
 def test_large_images_are_distorted_a_few_at_a_time():

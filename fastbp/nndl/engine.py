@@ -19,7 +19,7 @@ from fastbp.history import History
 from fastbp.kernels import epoch, forward, layout
 from fastbp.nndl.examples import Examples
 from fastbp.optimizers import SGD
-from fastbp.training import steps_per_call
+from fastbp.pace import steps_per_call
 from fastbp.validation import Array, message, read_only
 from fastbp.workspace import Workspace
 

@@ -11,12 +11,12 @@ import scipy.sparse
 
 from fastbp.kernels import epoch as epoch_kernel
 from fastbp.kernels import layout
+from fastbp.pace import steps_per_call
 from fastbp.settings import dropout_rates
 from fastbp.sklearn.network import dense, kernel_data, Network, row_blocks
 from fastbp.sklearn.optimizer import Optimizer, rule_of
 from fastbp.sklearn.parameters import Parameters
 from fastbp.threads import checked_threads, run_on_threads
-from fastbp.training import steps_per_call
 from fastbp.validation import Array, read_only
 from fastbp.workspace import Workspace
 
