@@ -228,6 +228,10 @@ class Callbacks:
             c for c in callbacks if not isinstance(c, Checkpoint)
         )
 
+    def __bool__(self) -> bool:
+        """Whether any is to be called."""
+        return bool(self._callbacks)
+
     def refuse_checkpoints(self, where: str) -> None:
         """Raise if there is a Checkpoint where there is nothing to resume."""
         if self.checkpoints:

@@ -77,10 +77,10 @@ class Checkpoint:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = f"{folder}/xor.safetensors"
     ...     saved = [Checkpoint(path)]
-    ...     MLP([2, 5, 2], seed=0).fit(X, y, epochs=3, callbacks=saved)  # and here the power fails
+    ...     net = MLP([2, 5, 2], seed=0)
+    ...     _ = net.fit(X, y, epochs=3, callbacks=saved)  # and here the power fails
     ...     net = MLP([2, 5, 2])
     ...     history = net.fit(X, y, epochs=9, callbacks=saved, resume=path)
-    History(3 epochs; last: loss=...)
     >>> history.epochs
     9
     >>> whole = MLP([2, 5, 2], seed=0)

@@ -29,15 +29,21 @@ class Interrupts:
     Signals reach the main thread only, and a program that handles SIGINT in its own way keeps doing
     so: everywhere else this does nothing. A Ctrl-C that nobody has asked for by the end is raised
     there: the second one, as a rule.
+
+    Parameters
+    ----------
+    is_brief : bool
+        Do nothing here either, since that costs 10 us.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_brief: bool = False) -> None:
+        self._is_brief = is_brief
         self._noted = 0
         self._at_once = False
         self._installed = False
 
     def __enter__(self) -> Interrupts:
-        if threading.current_thread() is threading.main_thread():
+        if not self._is_brief and threading.current_thread() is threading.main_thread():
             self._installed = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if self._installed:
             signal.signal(signal.SIGINT, self._note)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastbp.architecture import Architecture
 
-__all__ = ["LONG", "step_work", "steps_per_call"]
+__all__ = ["FLOPS_PER_CALL", "LONG", "step_work", "steps_per_call"]
 
 FLOPS_PER_CALL = 2e8  # some 50 ms
 LONG = 2e9  # of one call for which Ctrl-C should not have to wait

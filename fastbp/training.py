@@ -26,7 +26,7 @@ from fastbp.kernels import checks
 from fastbp.kernels import epoch as epoch_kernel
 from fastbp.memory import Memory, Scratch
 from fastbp.monitor import require_recorded
-from fastbp.pace import LONG, steps_per_call
+from fastbp.pace import FLOPS_PER_CALL, LONG, step_work, steps_per_call
 from fastbp.progress import Progress
 from fastbp.settings import Settings
 from fastbp.threads import run_on_threads
@@ -85,8 +85,10 @@ class Training:
                 self.history.append(logs)
                 progress.show(logs)
                 logs["epoch"] = self.memory.epochs
-                with self.interrupts.at_once():
-                    stops = self.settings.callbacks.epoch_end(self.net, logs)
+                stops = False
+                if self.settings.callbacks:
+                    with self.interrupts.at_once():
+                        stops = self.settings.callbacks.epoch_end(self.net, logs)
                 self.write_checkpoints(epoch, is_last=stops or epoch == epochs)
                 self.interrupts.check()
                 if stops:
@@ -291,7 +293,10 @@ def train(
             require_recorded(monitor, names)
         snapshot, told = checkpoints(architecture, data, validation, chosen, resume, epochs)
         chosen.callbacks.begin(net, names)
-        with Interrupts() as interrupts:
+        # One call of the kernel, in this thread, can be interrupted as any other function.
+        is_brief = carry_over and validation is None and chosen.threads == 1
+        work = step_work(architecture, chosen.batch_size) * -(-len(data.X) // chosen.batch_size)
+        with Interrupts(is_brief and work <= FLOPS_PER_CALL) as interrupts:
             for checkpoint in chosen.callbacks.checkpoints:
                 checkpoint.prepare()
             before = net._memory, net._rng.bit_generator.state
@@ -323,8 +328,9 @@ def train(
                 if carry_over:  # or a loop over partial_fit could not be left
                     raise
                 interrupted = True
-            with interrupts.at_once():
-                chosen.callbacks.end(net)
+            if chosen.callbacks:
+                with interrupts.at_once():
+                    chosen.callbacks.end(net)
         if interrupted:
             warnings.warn(
                 f"training was interrupted in epoch {memory.epochs + 1}; the net keeps what it "

@@ -14,7 +14,7 @@ import pytest
 from api_problems import blobs, everything, line
 from numpy.testing import assert_array_equal
 
-from fastbp import DivergenceError, Exponential, MLP, SGD, threads
+from fastbp import DivergenceError, Exponential, MLP, pace, SGD, threads
 
 
 def test_ctrl_c_in_a_callback_ends_fit_with_a_warning():
