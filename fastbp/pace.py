@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fastbp.architecture import Architecture
 
-__all__ = ["FLOPS_PER_CALL", "LONG", "step_work", "steps_per_call"]
+__all__ = ["BRIEF", "LONG", "step_work", "steps_per_call"]
 
 FLOPS_PER_CALL = 2e8  # some 50 ms
+BRIEF = 1e7  # rows times parameters of a training that one such call makes with ease
 LONG = 2e9  # of one call for which Ctrl-C should not have to wait
 
 

@@ -26,7 +26,7 @@ from fastbp.kernels import checks
 from fastbp.kernels import epoch as epoch_kernel
 from fastbp.memory import Memory, Scratch
 from fastbp.monitor import require_recorded
-from fastbp.pace import FLOPS_PER_CALL, LONG, step_work, steps_per_call
+from fastbp.pace import BRIEF, LONG
 from fastbp.progress import Progress
 from fastbp.settings import Settings
 from fastbp.threads import run_on_threads
@@ -58,7 +58,6 @@ class Training:
         self.described: dict[str, str] = {}  # of a training with checkpoints
         self.rows = len(data.X)
         self.steps = -(-self.rows // settings.batch_size)
-        self.steps_per_call = steps_per_call(net.architecture, settings.batch_size)
         self.natural = np.arange(self.rows, dtype=np.int64)
         self.order = self.natural.copy()
         self.report = np.zeros(4)
@@ -140,8 +139,8 @@ class Training:
             # From the natural order, so that an epoch depends on the random state alone.
             self.order[:] = self.natural
             self.net._rng.shuffle(self.order)
-        for first in range(0, self.steps, self.steps_per_call):
-            last = min(first + self.steps_per_call, self.steps)
+        for first in range(0, self.steps, self.scratch.steps_per_call):
+            last = min(first + self.scratch.steps_per_call, self.steps)
             status = self.make_steps(first, last, rates, steps_before)
             if status == epoch_kernel.INPUT_NOT_FINITE:
                 raise NotFinite
@@ -295,8 +294,8 @@ def train(
         chosen.callbacks.begin(net, names)
         # One call of the kernel, in this thread, can be interrupted as any other function.
         is_brief = carry_over and validation is None and chosen.threads == 1
-        work = step_work(architecture, chosen.batch_size) * -(-len(data.X) // chosen.batch_size)
-        with Interrupts(is_brief and work <= FLOPS_PER_CALL) as interrupts:
+        is_brief = is_brief and len(data.X) * (500 + architecture.n_parameters) <= BRIEF
+        with Interrupts(is_brief) as interrupts:
             for checkpoint in chosen.callbacks.checkpoints:
                 checkpoint.prepare()
             before = net._memory, net._rng.bit_generator.state

@@ -179,6 +179,7 @@ def test_a_callback_that_raises_ends_training_and_is_heard_of_alone(tmp_path):
 
 @pytest.fixture
 def anything_is_long(monkeypatch):
+    monkeypatch.setattr(training, "BRIEF", 0)
     monkeypatch.setattr(interrupts, "LONG", 0)
     monkeypatch.setattr(memory, "LONG", 0)
 
