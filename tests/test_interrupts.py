@@ -43,8 +43,11 @@ def press_ctrl_c():
 
 @pytest.fixture(autouse=True)
 def handler_is_restored():
+    """Python's own handler stands before and after; a shell's background jobs begin without it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    after = signal.signal(signal.SIGINT, before)
+    assert after is signal.default_int_handler
 
 
 def test_ctrl_c_at_any_moment_loses_nothing(tmp_path):
