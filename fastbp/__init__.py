@@ -6,6 +6,7 @@ called, once for a machine.
 
 from fastbp.augment import Distortions, expand_shifts
 from fastbp.callbacks import EarlyStopping, LayerErrors
+from fastbp.checkpoint import Checkpoint
 from fastbp.errors import DivergenceError
 from fastbp.full_batch import LBFGS, NewtonCG
 from fastbp.history import History
@@ -30,6 +31,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Checkpoint",
     "Constant",
     "Cosine",
     "Distortions",

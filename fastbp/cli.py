@@ -156,6 +156,11 @@ def main(ctx: click.Context) -> None:
     help="MNIST, or data of its form: a folder of IDX files, an npz, or mnist.pkl.gz.",
 )
 @click.option(
+    "--checkpoint",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to keep the training in after each epoch, and to go on from where it exists.",
+)
+@click.option(
     "--plot",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Picture to write: learning curves, weights, confusion matrix, worst mistakes.",

@@ -11,7 +11,7 @@ import math
 import time
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn, TYPE_CHECKING
 
@@ -20,8 +20,9 @@ import numpy as np
 from fastbp.callbacks import Callbacks
 from fastbp.data import dataset, refuse_not_finite, refuse_not_finite_parameters
 from fastbp.errors import DivergenceError
-from fastbp.evaluation import counts_hits, evaluate
+from fastbp.evaluation import ClassifierScores, counts_hits, evaluate, RegressionScores
 from fastbp.history import History
+from fastbp.interrupts import Interrupts
 from fastbp.kernels import backward, checks, hessian, layout
 from fastbp.progress import checked_progress, Progress
 from fastbp.schedules import set_checked
@@ -115,8 +116,11 @@ class NewtonCG(FullBatch):
 class Minimization:
     """One call of fit with such an optimizer; all arguments have been checked."""
 
-    def __init__(self, net: MLP, data: Any, validation: Any, l2: float) -> None:
+    def __init__(
+        self, net: MLP, data: Any, validation: Any, l2: float, interrupts: Interrupts
+    ) -> None:
         self.net, self.data, self.validation, self.l2 = net, data, validation, l2
+        self.interrupts = interrupts
         self.best = net.parameters.copy()  # after the last iteration
         self.gradient: Array = np.empty(net.n_parameters, net.dtype)
         self.seen = np.full(net.n_parameters, np.nan)  # the vector that gradient belongs to
@@ -127,13 +131,20 @@ class Minimization:
         """Cost and gradient at a vector, for SciPy in float64."""
         net = self.net
         net.parameters[:] = vector
-        _, cost = net._workspace.run(
-            backward.value_and_grad, net._frozen, self.data, 0.0, self.l2, self.gradient
-        )
+        _, cost = self.run(backward.value_and_grad, self.data, 0.0, self.l2, self.gradient)
         if not (math.isfinite(cost) and all_finite(self.gradient)):
             self.diverge("the loss")
         self.seen[:] = vector
         return float(cost), self.gradient.astype(np.float64)
+
+    def run(self, kernel: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a kernel that takes all rows."""
+        net = self.net
+
+        def call() -> Any:
+            return net._workspace.run(kernel, net._frozen, *arguments)
+
+        return self.interrupts.run(6.0 * net.n_parameters * len(self.data.X), call)
 
     def steepest(self, vector: Array) -> float:
         """The largest derivative at a vector, most often that of the last gradient."""
@@ -146,10 +157,9 @@ class Minimization:
         net = self.net
         net.parameters[:] = vector
         v, product = direction.astype(net.dtype), np.empty_like(self.gradient)
-        net._workspace.run(
-            hessian.hessian_vector_product,
-            net._frozen, read_only(v), self.r_arena, self.data, self.l2, product,
-        )  # fmt: skip
+        self.run(
+            hessian.hessian_vector_product, read_only(v), self.r_arena, self.data, self.l2, product
+        )
         if not all_finite(product):
             self.diverge("the curvature of the loss")
         return product.astype(np.float64)
@@ -165,7 +175,12 @@ class Minimization:
         logs: dict[str, float] = {}
         for prefix, data in (("", self.data), ("val_", self.validation)):
             if data is not None:
-                scores = evaluate(net.architecture, net._workspace, net._frozen, data)._asdict()
+
+                def score(data: Any = data) -> ClassifierScores | RegressionScores:
+                    return evaluate(net.architecture, net._workspace, net._frozen, data)
+
+                work = 2.0 * net.n_parameters * len(data.X)
+                scores = self.interrupts.run(work, score)._asdict()
                 if not prefix and not counts_hits(net.architecture, data):
                     del scores["r2"]
                 logs |= {prefix + name: value for name, value in scores.items()}
@@ -204,7 +219,9 @@ def minimize(
             refuse_not_finite(data.X)
         validation = validation_dataset(architecture, validation_data)
         called, shown = Callbacks(callbacks), checked_progress(progress)
-        task = Minimization(net, data, validation, number("l2", l2))
+        called.refuse_checkpoints(f"a fit with {type(optimizer).__name__}, whose state SciPy keeps")
+        interrupts = Interrupts()
+        task = Minimization(net, data, validation, number("l2", l2), interrupts)
         called.begin(net, recorded(architecture, data, validation))
         bar = Progress(shown, epochs, len(data.X))
         net._memory = None  # of a training with another optimizer
@@ -222,30 +239,35 @@ def minimize(
             task.history.append(logs)
             bar.advance(len(data.X))
             bar.show(logs)
-            stops = called.epoch_end(net, logs | {"epoch": task.history.epochs})
-            task.best[:] = net.parameters  # which a callback may have set
+            try:
+                with interrupts.at_once():
+                    stops = called.epoch_end(net, logs | {"epoch": task.history.epochs})
+            finally:
+                task.best[:] = net.parameters  # which a callback may have set
             if stops or steepest <= optimizer.tolerance:
                 raise StopIteration
             start = time.perf_counter()
 
         interrupted = False
-        try:
-            scipy_minimize(
-                task.cost,
-                net.parameters.astype(np.float64),
-                jac=True,
-                hessp=task.curvature if isinstance(optimizer, NewtonCG) else None,
-                method=optimizer.method,
-                callback=after,
-                options={"maxiter": epochs, **optimizer.options()},
-            )
-        except KeyboardInterrupt:
-            interrupted = True
-        finally:
-            # A line search may have ended elsewhere than at the last iteration's vector.
-            net.parameters[:] = task.best
-            bar.close()
-        called.end(net)
+        with interrupts:
+            try:
+                scipy_minimize(
+                    task.cost,
+                    net.parameters.astype(np.float64),
+                    jac=True,
+                    hessp=task.curvature if isinstance(optimizer, NewtonCG) else None,
+                    method=optimizer.method,
+                    callback=after,
+                    options={"maxiter": epochs, **optimizer.options()},
+                )
+            except KeyboardInterrupt:
+                interrupted = True
+            finally:
+                # A line search may have ended elsewhere than at the last iteration's vector.
+                net.parameters[:] = task.best
+                bar.close()
+            with interrupts.at_once():
+                called.end(net)
         if interrupted:
             warnings.warn(
                 f"training was interrupted in iteration {task.history.epochs + 1}; the net is as "

@@ -15,11 +15,12 @@ from fastbp.augment import Distortions
 from fastbp.full_batch import FullBatch, LBFGS, minimize
 from fastbp.history import History
 from fastbp.initializers import initialize, INITIALIZERS
+from fastbp.memory import Memory, Scratch
 from fastbp.net import Net
 from fastbp.optimizers import Optimizer
 from fastbp.serialization import load, save
 from fastbp.summary import table
-from fastbp.training import Memory, Scratch, train
+from fastbp.training import train
 from fastbp.validation import choice, integer
 
 __all__ = ["MLP"]
@@ -121,6 +122,7 @@ class MLP(Net):
         callbacks: Sequence[Any] = (),
         progress: bool | str = "auto",
         threads: int | None = None,
+        resume: str | PathLike[str] | None = None,
     ) -> History:
         """Train on X and y, from the present parameters and a fresh optimizer.
 
@@ -131,7 +133,7 @@ class MLP(Net):
             Integer labels (n,), read as one-hot where there are several outputs; or targets
             (n, n_L), and (n,) for one output.
         epochs : int
-            Passes over the rows.
+            Passes over the rows, with those which an earlier process has made if this one resumes.
         batch_size : int
             Rows of a step; the last batch of an epoch may be smaller.
         optimizer : Optimizer or {"sgd", "adam", "adamw", "rmsprop", "adagrad", "lbfgs"}
@@ -163,6 +165,11 @@ class MLP(Net):
             A progress bar; "auto" draws one where stderr is a terminal.
         threads : int, optional
             None chooses by the work of a step. The result has the same bits for any number.
+        resume : str or path-like, optional
+            A file that `Checkpoint` wrote, to go on from: the end has the same bits as without the
+            break. Net, data, callbacks with a memory and all arguments that matter to the bits must
+            be as they were. Where there is no such file yet, training begins. Not for LBFGS and
+            NewtonCG.
 
         Returns
         -------
@@ -174,6 +181,8 @@ class MLP(Net):
         ------
         ValueError, TypeError
             For an argument that cannot be used; nothing has been changed then.
+        OSError
+            If the file to resume from cannot be read, or the folder of a Checkpoint not be written.
         DivergenceError
             If the loss stops being finite; the net is as after the last finite epoch.
         RuntimeError
@@ -205,7 +214,7 @@ class MLP(Net):
                 class_weight=class_weight,
                 callbacks=callbacks,
                 progress=progress,
-                unused=off | {"augment": augment},
+                unused=off | {"augment": augment, "resume": resume},
             )
         return train(
             self,
@@ -228,6 +237,7 @@ class MLP(Net):
             callbacks=callbacks,
             progress=progress,
             threads=threads,
+            resume=resume,
         )
 
     def partial_fit(
@@ -256,6 +266,7 @@ class MLP(Net):
         Parameters, results and errors are those of `fit`, with two differences. An optimizer equal
         to that of the last training goes on with its state, its schedule and its count of epochs;
         another one begins anew. Ctrl-C raises KeyboardInterrupt, so that it ends a loop of calls.
+        There is no `resume`, and so no Checkpoint.
 
         Examples
         --------
@@ -305,7 +316,7 @@ class MLP(Net):
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> MLP:
-        """Read a net that `save` wrote; its random state is fresh.
+        """Read a net that `save` or `Checkpoint` wrote; its random state is fresh.
 
         Raises
         ------

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from fastbp.checkpoint import Checkpoint
 from fastbp.datasets import load_mnist, MNIST
 from fastbp.history import History
 from fastbp.kernels import jit
@@ -75,6 +76,7 @@ class MnistRun:
     dropout: float
     seed: int
     threads: int | None
+    checkpoint: Path | None = None  # to go on from where it exists, and to write
 
     def run(self, data: Path | None, plot: Path | None, say: Say) -> None:
         """Do it all; `say` prints a line."""
@@ -145,7 +147,8 @@ class MnistRun:
             )
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of Ctrl-C, which is raised below
+            # Of Ctrl-C, which is raised below.
+            warnings.filterwarnings("ignore", "training was interrupted", UserWarning)
             history = net.fit(
                 training.X,
                 training.y,
@@ -154,9 +157,10 @@ class MnistRun:
                 optimizer=optimizer,
                 dropout=self.dropout,
                 validation_data=(validation.X, validation.y),
-                callbacks=[report],
+                callbacks=[report, *([Checkpoint(self.checkpoint)] if self.checkpoint else [])],
                 progress=False,
                 threads=self.threads,
+                resume=self.checkpoint,
             )
         if history.epochs < self.epochs:
             raise KeyboardInterrupt

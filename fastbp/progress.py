@@ -18,15 +18,22 @@ class Progress:
         "auto" draws only where stderr is a terminal.
     epochs, examples : int
         Examples are counted per epoch.
+    done : int
+        Epochs that an earlier process has trained.
     """
 
-    def __init__(self, show: bool | str, epochs: int, examples: int) -> None:
+    def __init__(self, show: bool | str, epochs: int, examples: int, done: int = 0) -> None:
         self._bar: Any = None
         self._epochs = epochs
         if show is True or (show == "auto" and sys.stderr is not None and sys.stderr.isatty()):
             from tqdm import tqdm
 
-            self._bar = tqdm(total=epochs * examples, unit=" examples", unit_scale=True)
+            self._bar = tqdm(
+                total=epochs * examples,
+                initial=done * examples,
+                unit=" examples",
+                unit_scale=True,
+            )
 
     def begin(self, epoch: int) -> None:
         """Say which epoch this is, from 1."""

@@ -2,101 +2,203 @@
 
 The tensors weights.1, biases.1, ..., weights.L, biases.L have the shapes (n_l, n_(l-1)) and (n_l,).
 The metadata are {"format": "fastbp", "version": "1", "architecture": JSON}, where the JSON names
-sizes, activation (a list), output, loss and dtype, as MLP's arguments do.
+sizes, activation (a list), output, loss and dtype, as MLP's arguments do. A checkpoint has more
+tensors and one more entry, "checkpoint": see checkpoint.py.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TYPE_CHECKING
 
 import numpy as np
 
 from fastbp.architecture import Architecture
+from fastbp.kernels import layout
 from fastbp.validation import Array, shown
 
 if TYPE_CHECKING:
     from fastbp.mlp import MLP
 
-__all__ = ["load", "save"]
+__all__ = ["SAFETENSORS_NAMES", "load", "save"]
 
 VERSION = "1"
-SAFETENSORS_NAMES = {"float32": "F32", "float64": "F64"}
+CHECKPOINT = "checkpoint"  # the entry of the metadata that tells a checkpoint
+PIECE = 2**24  # bytes written at a time: some milliseconds
+SAFETENSORS_NAMES = {"float32": "F32", "float64": "F64", "int64": "I64"}
+
+PathLike = str | os.PathLike[str]
 
 
-def save(path: str | os.PathLike[str], net: MLP) -> None:
+def save(path: PathLike, net: MLP) -> None:
     """Write a net's architecture and parameters; MLP.save documents it."""
-    from safetensors.numpy import save as to_bytes
+    write(path, net.architecture, net.parameters)
 
-    tensors = {}
-    for layer, (weights, biases) in enumerate(zip(net.weights, net.biases, strict=True), start=1):
-        # safetensors writes the bytes as they lie: anything but C order would be scrambled.
-        tensors[f"weights.{layer}"] = np.ascontiguousarray(weights)
-        tensors[f"biases.{layer}"] = np.ascontiguousarray(biases)
-    architecture = net.architecture
+
+def write(
+    path: PathLike,
+    net: Architecture,
+    parameters: Array,
+    more_tensors: Mapping[str, Array] | None = None,
+    more_metadata: Mapping[str, str] | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> None:
+    """Write a model file, or one that holds more; what `check` raises now and then ends it."""
+    tensors = dict(more_tensors or {})
+    places = layout.parameter_slices(net.sizes)
+    for layer, (weights, biases) in enumerate(places, start=1):
+        tensors[f"weights.{layer}"] = parameters[weights].reshape(net.sizes[layer], -1)
+        tensors[f"biases.{layer}"] = parameters[biases]
     described = {
-        "sizes": architecture.sizes,
-        "activation": architecture.activations,
-        "output": architecture.output,
-        "loss": architecture.loss,
-        "dtype": str(architecture.dtype),
+        "sizes": net.sizes,
+        "activation": net.activations,
+        "output": net.output,
+        "loss": net.loss,
+        "dtype": str(net.dtype),
     }
     metadata = {"format": "fastbp", "version": VERSION, "architecture": json.dumps(described)}
-    write_atomically(Path(path), to_bytes(tensors, metadata))
+    pieces = safetensors_file(tensors, metadata | dict(more_metadata or {}))
+    write_atomically(Path(path), pieces, check)
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file by a complete new one, or leave it as it was."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
+def safetensors_file(
+    tensors: Mapping[str, Array], metadata: Mapping[str, str]
+) -> Iterator[bytes | memoryview]:
+    """Yield the contents of a file piece by piece; of the tensors nothing is copied.
+
+    The length of the header in 8 bytes, little-endian; the header, JSON padded with blanks to a
+    multiple of 8; the tensors one after another, in C order and little-endian.
+    """
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    arrays, end = [], 0
+    for name, tensor in tensors.items():
+        array = np.ascontiguousarray(tensor, tensor.dtype.newbyteorder("<"))
+        arrays.append(array)
+        start, end = end, end + array.nbytes
+        header[name] = {
+            "dtype": SAFETENSORS_NAMES[str(tensor.dtype)],
+            "shape": list(tensor.shape),
+            "data_offsets": [start, end],
+        }
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    yield len(text).to_bytes(8, "little") + text
+    for array in arrays:
+        content = array.reshape(-1).view(np.uint8).data
+        for start in range(0, len(content), PIECE):
+            yield content[start : start + PIECE]
+
+
+def write_atomically(
+    path: Path, pieces: Iterable[bytes | memoryview], check: Callable[[], None]
+) -> None:
+    """Replace a file by a complete new one, or leave it as it was, whatever happens meanwhile.
+
+    Until the new file is on the disk the old one keeps its name; then its name moves, at once.
+    """
+    with errors_name(path):
+        with unfinished(path) as new:
+            with open(new, "xb") as file:
+                for piece in pieces:
+                    check()
+                    file.write(piece)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(new, path)
+        sync_folder(path.parent)
+
+
+@contextmanager
+def unfinished(path: Path) -> Iterator[Path]:
+    """Give a name beside `path` for a file that is not complete; what is left there is removed."""
+    prefix = f".{path.name}-"
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=prefix) as folder:
         # A file in a folder of one's own has the usual permissions, unlike mkstemp's.
-        new = Path(folder, path.name)
-        with open(new, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
+        yield Path(folder, path.name)
 
 
-def load(path: str | os.PathLike[str]) -> tuple[Architecture, Array]:
+@contextmanager
+def errors_name(path: Path) -> Iterator[None]:
+    """Have an OSError name the file that was asked for, not a temporary one, or none."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Put a folder's names on the disk, where the system can."""
+    if os.name == "nt":
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # we may write there, but not list it
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def load(path: PathLike) -> tuple[Architecture, Array]:
     """Read what `save` wrote, as (architecture, parameters); MLP.load documents it."""
+    with opened("path", path) as file:
+        return read_net("path", path, file)
+
+
+@contextmanager
+def opened(name: str, path: PathLike) -> Iterator[Any]:
+    """Open a safetensors file, which the argument `name` asked for."""
     from safetensors import safe_open, SafetensorError
 
     if not Path(path).is_file():
         # safetensors' own errors do not name the file.
-        raise FileNotFoundError(f"path: no file {os.fspath(path)!r}")
+        raise FileNotFoundError(f"{name}: no file {os.fspath(path)!r}")
     try:
         # Opening checks the header against the length of the file; nothing is read before.
         with safe_open(path, framework="numpy") as file:
-            architecture = read_architecture(path, file.metadata() or {})
-            check_tensors(path, architecture, file)
-            layers = range(1, architecture.n_layers + 1)
-            names = [f"{kind}.{layer}" for layer in layers for kind in ("weights", "biases")]
-            parameters = np.concatenate([file.get_tensor(name).ravel() for name in names])
+            yield file
     except SafetensorError as error:
-        raise refused(path, f"is damaged or no safetensors file ({error!s:.200})") from None
+        raise refused(name, path, f"is damaged or no safetensors file ({error!s:.200})") from None
+
+
+def refused(name: str, path: PathLike, reason: str) -> ValueError:
+    """Return the error that names the file."""
+    return ValueError(f"{name}: {os.fspath(path)!r} {reason}")
+
+
+def read_net(name: str, path: PathLike, file: Any) -> tuple[Architecture, Array]:
+    """Return architecture and parameters from an open model file or checkpoint."""
+    metadata = file.metadata() or {}
+    architecture = read_architecture(name, path, metadata)
+    check_tensors(name, path, architecture, file, more=CHECKPOINT in metadata)
+    layers = range(1, architecture.n_layers + 1)
+    names = [f"{kind}.{layer}" for layer in layers for kind in ("weights", "biases")]
+    parameters = np.concatenate([file.get_tensor(tensor).ravel() for tensor in names])
     if not np.isfinite(parameters).all():
-        raise refused(path, "holds NaN or infinity among the parameters")
+        raise refused(name, path, "holds NaN or infinity among the parameters")
     return architecture, parameters
 
 
-def refused(path: str | os.PathLike[str], reason: str) -> ValueError:
-    """Return the error that names the file."""
-    return ValueError(f"path: {os.fspath(path)!r} {reason}")
-
-
-def read_architecture(path: str | os.PathLike[str], metadata: Mapping[str, str]) -> Architecture:
+def read_architecture(name: str, path: PathLike, metadata: Mapping[str, str]) -> Architecture:
     """Return the architecture that the metadata describe."""
     if metadata.get("format") != "fastbp":
-        raise refused(path, "is a safetensors file, but not one that MLP.save wrote")
+        raise refused(name, path, "is a safetensors file, but not one that MLP.save wrote")
     version = metadata.get("version")
     if version != VERSION:
-        raise refused(
-            path, f"has version {shown(version)}, expected {VERSION!r}; a newer fastbp may read it"
-        )
+        reason = f"has version {shown(version)}, expected {VERSION!r}; a newer fastbp may read it"
+        raise refused(name, path, reason)
     try:
         described = json.loads(metadata["architecture"])
         return Architecture.checked(
@@ -107,21 +209,23 @@ def read_architecture(path: str | os.PathLike[str], metadata: Mapping[str, str])
             described["dtype"],
         )
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise refused(path, f"describes no net that fastbp knows ({error!s:.200})") from None
+        reason = f"describes no net that fastbp knows ({error!s:.200})"
+        raise refused(name, path, reason) from None
 
 
-def check_tensors(path: str | os.PathLike[str], net: Architecture, file: Any) -> None:
+def check_tensors(name: str, path: PathLike, net: Architecture, file: Any, more: bool) -> None:
     """Refuse a file whose tensors are not those of the architecture, before any is read."""
     expected = {}
-    names = set(file.keys())
-    if len(names) == 2 * net.n_layers:  # or an architecture of a million layers would cost much
+    found = set(file.keys())
+    if len(found) >= 2 * net.n_layers:  # or an architecture of a million layers would cost much
         for layer in range(1, net.n_layers + 1):
             expected[f"weights.{layer}"] = [net.sizes[layer], net.sizes[layer - 1]]
             expected[f"biases.{layer}"] = [net.sizes[layer]]
-    if names != set(expected):
-        raise refused(path, "does not hold the tensors that its architecture asks for")
-    for name, shape in expected.items():
-        tensor = file.get_slice(name)
-        found = list(tensor.get_shape()), tensor.get_dtype()
-        if found != (shape, SAFETENSORS_NAMES[str(net.dtype)]):
-            raise refused(path, f"has {found[1]} {name} of shape {found[0]}, expected {shape}")
+    if not expected or not (found >= set(expected) if more else found == set(expected)):
+        raise refused(name, path, "does not hold the tensors that its architecture asks for")
+    for tensor, shape in expected.items():
+        lies = file.get_slice(tensor)
+        have = list(lies.get_shape()), lies.get_dtype()
+        if have != (shape, SAFETENSORS_NAMES[str(net.dtype)]):
+            reason = f"has {have[1]} {tensor} of shape {have[0]}, expected {shape}"
+            raise refused(name, path, reason)

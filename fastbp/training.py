@@ -10,78 +10,32 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from dataclasses import dataclass
 from typing import Any, NoReturn, TYPE_CHECKING
 
 import numpy as np
 
 from fastbp.architecture import Architecture
 from fastbp.augment import Expansion
+from fastbp.checkpoint import checked_resume, compare, described, Snapshot
 from fastbp.data import dataset, refuse_not_finite, refuse_not_finite_parameters
 from fastbp.errors import DivergenceError
-from fastbp.evaluation import counts_hits, evaluate
+from fastbp.evaluation import ClassifierScores, counts_hits, evaluate, RegressionScores
 from fastbp.history import History
-from fastbp.kernels import checks, layout
+from fastbp.interrupts import Interrupts
+from fastbp.kernels import checks
 from fastbp.kernels import epoch as epoch_kernel
+from fastbp.memory import Memory, Scratch
 from fastbp.monitor import require_recorded
-from fastbp.optimizers import Optimizer
+from fastbp.pace import BRIEF, LONG
 from fastbp.progress import Progress
 from fastbp.settings import Settings
 from fastbp.threads import run_on_threads
 from fastbp.validation import all_finite, Array, message, read_only, shown
-from fastbp.workspace import Workspace
 
 if TYPE_CHECKING:
     from fastbp.mlp import MLP
 
-__all__ = ["Memory", "Scratch", "train"]
-
-FLOPS_PER_CALL = 2e8
-
-
-@dataclass
-class Memory:
-    """What training knows from the steps before: partial_fit carries it from call to call."""
-
-    optimizer: Optimizer
-    slots: Array  # the optimizer's vectors, (slots, n_parameters)
-    seed: int  # key of the dropout masks
-    schedule: tuple[float, ...]
-    steps: int = 0
-    epochs: int = 0
-
-    @classmethod
-    def fresh(cls, optimizer: Optimizer, net: Architecture, rng: np.random.Generator) -> Memory:
-        """Return what is known before the first step."""
-        shape = (optimizer.slots, net.n_parameters) if optimizer.slots else (1, 0)
-        return cls(
-            optimizer=optimizer,
-            slots=layout.aligned_zeros(shape, net.dtype),
-            seed=int(rng.integers(2**63 - 1)),
-            schedule=optimizer.schedule.start(),
-        )
-
-
-class Scratch:
-    """Arrays whose contents no step leaves to the next: the arena, and what to go back to.
-
-    partial_fit keeps them from call to call, since fresh memory costs as much as a few steps.
-    """
-
-    def __init__(self, net: Architecture, settings: Settings, memory: Memory) -> None:
-        self.key = self.needs(settings, memory)
-        self.workspace = Workspace(net, settings.batch_size, settings.threads, in_place=True)
-        clips = settings.rule.clip_norm > 0
-        self.gradient: Array = layout.aligned_zeros(net.n_parameters if clips else 0, net.dtype)
-        self.barrier: Array = layout.aligned_zeros(16, np.int64)
-        self.parameters: Array = np.empty(net.n_parameters, net.dtype)
-        self.slots: Array = np.empty_like(memory.slots)
-
-    @staticmethod
-    def needs(settings: Settings, memory: Memory) -> tuple[object, ...]:
-        """Return what two trainings of a net share if they can use the same arrays."""
-        clips = settings.rule.clip_norm > 0
-        return settings.batch_size, settings.threads, clips, memory.slots.shape
+__all__ = ["recorded", "train", "validation_dataset"]
 
 
 class Training:
@@ -95,14 +49,15 @@ class Training:
         data: Any,
         validation: Any,
         settings: Settings,
+        interrupts: Interrupts,
     ) -> None:
         self.net, self.memory, self.scratch = net, memory, scratch
+        self.interrupts = interrupts
         self.data, self.validation, self.settings = data, validation, settings
         self.history = History()
+        self.described: dict[str, str] = {}  # of a training with checkpoints
         self.rows = len(data.X)
         self.steps = -(-self.rows // settings.batch_size)
-        step_flops = 6 * net.n_parameters * settings.batch_size
-        self.steps_per_call = max(1, int(FLOPS_PER_CALL // step_flops))
         self.natural = np.arange(self.rows, dtype=np.int64)
         self.order = self.natural.copy()
         self.report = np.zeros(4)
@@ -115,9 +70,10 @@ class Training:
 
     def run(self, epochs: int) -> None:
         """Train until the epochs are over or a callback says so."""
-        progress = Progress(self.settings.progress, epochs, self.rows)
+        done = self.history.epochs
+        progress = Progress(self.settings.progress, epochs, self.rows, done)
         try:
-            for epoch in range(1, epochs + 1):
+            for epoch in range(done + 1, epochs + 1):
                 progress.begin(epoch)
                 self.keep()
                 logs = self.train_epoch(progress)
@@ -128,10 +84,46 @@ class Training:
                 self.history.append(logs)
                 progress.show(logs)
                 logs["epoch"] = self.memory.epochs
-                if self.settings.callbacks.epoch_end(self.net, logs):
+                stops = False
+                if self.settings.callbacks:
+                    with self.interrupts.at_once():
+                        stops = self.settings.callbacks.epoch_end(self.net, logs)
+                self.write_checkpoints(epoch, is_last=stops or epoch == epochs)
+                self.interrupts.check()
+                if stops:
                     break
         finally:
             progress.close()
+
+    def write_checkpoints(self, epoch: int, is_last: bool) -> None:
+        """Write those which are due; where one cannot be written, say so and go on."""
+        for checkpoint in self.settings.callbacks.checkpoints:
+            if checkpoint.is_due(epoch, is_last):
+                try:
+                    self.snapshot().write(checkpoint.path, self.interrupts.check)
+                except OSError as error:
+                    warnings.warn(
+                        f"no checkpoint was written after epoch {epoch}, and training goes on: "
+                        f"{error}",
+                        stacklevel=5,
+                    )
+
+    def snapshot(self) -> Snapshot:
+        """Return what is known after an epoch."""
+        net, memory = self.net, self.memory
+        return Snapshot(
+            net.architecture,
+            net.parameters,
+            memory.slots,
+            memory.epochs,
+            memory.steps,
+            memory.seed,
+            memory.schedule,
+            dict(net._rng.bit_generator.state),
+            self.history.to_dict(),
+            self.described,
+            self.settings.callbacks.states(),
+        )
 
     def train_epoch(self, progress: Progress) -> dict[str, float]:
         """Make one pass over the rows, and return what it measured."""
@@ -142,13 +134,13 @@ class Training:
         start = time.perf_counter()
         if self.expansion is not None:
             for _ in self.expansion.draw(memory.epochs):
-                pass
+                self.interrupts.check()
         if self.settings.shuffle and self.steps > 1:
             # From the natural order, so that an epoch depends on the random state alone.
             self.order[:] = self.natural
             self.net._rng.shuffle(self.order)
-        for first in range(0, self.steps, self.steps_per_call):
-            last = min(first + self.steps_per_call, self.steps)
+        for first in range(0, self.steps, self.scratch.steps_per_call):
+            last = min(first + self.scratch.steps_per_call, self.steps)
             status = self.make_steps(first, last, rates, steps_before)
             if status == epoch_kernel.INPUT_NOT_FINITE:
                 raise NotFinite
@@ -156,6 +148,7 @@ class Training:
                 self.diverge("the loss", int(self.report[epoch_kernel.FAILED_STEP]) + 1, rates)
             memory.steps = steps_before + last
             progress.advance(min(last * size, self.rows) - first * size)
+            self.interrupts.check()
         seconds = time.perf_counter() - start
         # The last update has had no cost computed after it.
         if not all_finite(self.net.parameters):
@@ -172,9 +165,12 @@ class Training:
     def make_steps(self, first: int, last: int, rates: Array, steps_before: int) -> int:
         """Make steps first..last-1 of a pass; return the kernel's status."""
         scratch, settings = self.scratch, self.settings
-        model = epoch_kernel.Model(
-            self.net.parameters, self.memory.slots, scratch.gradient, scratch.workspace.arena
-        )
+        parameters, slots = self.net.parameters, self.memory.slots
+        is_long = len(scratch.stepped_parameters) > 0
+        if is_long:
+            parameters, slots = scratch.stepped_parameters, scratch.stepped_slots
+            self.copy_model(parameters, slots)
+        model = epoch_kernel.Model(parameters, slots, scratch.gradient, scratch.workspace.arena)
         rows_pass = epoch_kernel.Pass(
             read_only(self.order),
             settings.batch_size,
@@ -194,20 +190,33 @@ class Training:
                 )
             )
 
-        return run_on_threads(call, settings.threads)
+        if not is_long:
+            return run_on_threads(call, settings.threads)
+        status = self.interrupts.run(LONG + 1, lambda: run_on_threads(call, settings.threads))
+        np.copyto(self.net.parameters, parameters)
+        np.copyto(self.memory.slots, slots)
+        return status
+
+    def copy_model(self, parameters: Array, slots: Array) -> None:
+        """Copy what a step changes."""
+        np.copyto(parameters, self.net.parameters)
+        np.copyto(slots, self.memory.slots)
 
     def validate(self, rate: float) -> dict[str, float]:
         """Score the net on the validation data."""
         net = self.net
-        scores = evaluate(net.architecture, net._workspace, net._frozen, self.validation)
+
+        def score() -> ClassifierScores | RegressionScores:
+            return evaluate(net.architecture, net._workspace, net._frozen, self.validation)
+
+        scores = self.interrupts.run(2.0 * net.n_parameters * len(self.validation.X), score)
         if not math.isfinite(scores.loss):
             self.diverge("the loss on validation_data", self.steps, np.array([rate]))
         return {f"val_{name}": value for name, value in scores._asdict().items()}
 
     def keep(self) -> None:
         """Copy what an epoch changes."""
-        np.copyto(self.scratch.parameters, self.net.parameters)
-        np.copyto(self.scratch.slots, self.memory.slots)
+        self.copy_model(self.scratch.parameters, self.scratch.slots)
         self.kept_steps = self.memory.steps
         self.kept_random_state = self.net._rng.bit_generator.state
 
@@ -264,6 +273,7 @@ def train(
     validation_data: object,
     sample_weight: object,
     class_weight: object,
+    resume: object = None,
     **settings: object,
 ) -> History:
     """Do what MLP.fit says, or, where the optimizer's state carries over, MLP.partial_fit."""
@@ -272,35 +282,57 @@ def train(
         data = dataset(architecture, X, y, sample_weight, class_weight)
         validation = validation_dataset(architecture, validation_data)
         chosen = Settings.checked(architecture, len(data.X), **settings)
-        # What is not finite may be moved out of an image, and be found some epochs later.
-        if chosen.augment is not None and checks.first_bad_row(data.X) >= 0:
+        if carry_over:
+            chosen.callbacks.refuse_checkpoints("partial_fit, which cannot be resumed")
+        # What is not finite may be moved out of an image, and be found some epochs later; and
+        # nothing goes back to what was before a checkpoint was read.
+        looks_first = chosen.augment is not None or resume is not None
+        if looks_first and checks.first_bad_row(data.X) >= 0:
             refuse_not_finite(data.X)
         names = recorded(architecture, data, validation)
         if (monitor := chosen.optimizer.schedule.monitored) is not None:
             require_recorded(monitor, names)
+        snapshot, told = checkpoints(architecture, data, validation, chosen, resume, epochs)
         chosen.callbacks.begin(net, names)
-
-        before = net._memory, net._rng.bit_generator.state
-        memory, scratch = net._memory, net._scratch
-        if not carry_over or memory is None or memory.optimizer != chosen.optimizer:
-            memory = Memory.fresh(chosen.optimizer, architecture, net._rng)
-        if scratch is None or scratch.key != Scratch.needs(chosen, memory):
-            scratch = Scratch(architecture, chosen, memory)
-        training = Training(net, memory, scratch, data, validation, chosen)
-        net._memory, net._scratch = memory, scratch if carry_over else None
-        interrupted = False
-        try:
-            training.run(epochs)
-        except NotFinite:
-            training.restore()
-            net._memory, net._rng.bit_generator.state = before
-            refuse_not_finite_parameters(net.parameters)
-            refuse_not_finite(data.X)
-        except KeyboardInterrupt:
-            if carry_over:  # or a loop over partial_fit could not be left
-                raise
-            interrupted = True
-        chosen.callbacks.end(net)
+        # One call of the kernel, in this thread, can be interrupted as any other function.
+        is_brief = carry_over and validation is None and chosen.threads == 1
+        is_brief = is_brief and len(data.X) * (500 + architecture.n_parameters) <= BRIEF
+        with Interrupts(is_brief) as interrupts:
+            for checkpoint in chosen.callbacks.checkpoints:
+                checkpoint.prepare()
+            before = net._memory, net._rng.bit_generator.state
+            memory, scratch, is_over = net._memory, net._scratch, False
+            if snapshot is not None:
+                memory = Memory.resumed(chosen.optimizer, snapshot)
+                is_over = chosen.callbacks.restore(net, snapshot.callbacks)
+                net.parameters[:] = snapshot.parameters
+                net._rng.bit_generator.state = snapshot.random_state
+            elif not carry_over or memory is None or memory.optimizer != chosen.optimizer:
+                memory = Memory.fresh(chosen.optimizer, architecture, net._rng)
+            if scratch is None or scratch.key != Scratch.needs(chosen, memory):
+                scratch = Scratch(architecture, chosen, memory)
+            training = Training(net, memory, scratch, data, validation, chosen, interrupts)
+            training.described = told
+            if snapshot is not None:
+                training.history = History(snapshot.history)
+            net._memory, net._scratch = memory, scratch if carry_over else None
+            interrupted = False
+            try:
+                if not is_over:
+                    training.run(epochs)
+            except NotFinite:
+                training.restore()
+                net._memory, net._rng.bit_generator.state = before
+                refuse_not_finite_parameters(net.parameters)
+                refuse_not_finite(data.X)
+            except KeyboardInterrupt:
+                net._scratch = None  # a long step may still be writing there
+                if carry_over:  # or a loop over partial_fit could not be left
+                    raise
+                interrupted = True
+            if chosen.callbacks:
+                with interrupts.at_once():
+                    chosen.callbacks.end(net)
         if interrupted:
             warnings.warn(
                 f"training was interrupted in epoch {memory.epochs + 1}; the net keeps what it "
@@ -308,3 +340,17 @@ def train(
                 stacklevel=3,
             )
         return training.history
+
+
+def checkpoints(
+    net: Architecture, data: Any, validation: Any, settings: Settings, resume: object, epochs: int
+) -> tuple[Snapshot | None, dict[str, str]]:
+    """Return what to go on from, and what checkpoints say of this training; or raise."""
+    callbacks = settings.callbacks
+    if resume is None and not callbacks.checkpoints:
+        return None, {}
+    told = described(settings, data, validation)
+    if (snapshot := checked_resume(resume, net)) is not None:
+        compare(snapshot, told, epochs)
+        callbacks.check_kinds(snapshot.callbacks)
+    return snapshot, told

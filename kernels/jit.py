@@ -3,21 +3,24 @@
 Numba's own cache key covers the file of the compiled function only: after an edit to a callee in
 another file the caller would still run the old code. So all kernels share a folder whose name is
 the hash of every kernel source and of the versions of numba and Python: an edit anywhere moves
-the whole cache.
+the whole cache. Nor do numba's files tell whether they are whole, so those in the folder are ours.
 """
 
 import gc
 import hashlib
 import logging
 import os
+import pickle
 import sys
 import tempfile
+import threading
 import time
+import uuid
 import warnings
 from pathlib import Path
 
 import numba
-from numba.core import config, event, types
+from numba.core import config, event, serialize, types
 
 from .emit import VectorType
 
@@ -106,6 +109,47 @@ def cache_folder() -> str | None:
     return _CACHE_FOLDER
 
 
+class _CacheFiles:
+    """The compiled forms of one kernel: a file for each signature and processor.
+
+    A file begins with the SHA-256 of the rest. One that is damaged counts as missing, and is
+    replaced: numba's own cache would run it, or raise. Nor have these an index, in which two
+    processes that compile at once could give the same name to different code.
+    """
+
+    def __init__(self, folder, name):
+        self._folder, self._name = Path(folder), name
+
+    def _path(self, key):
+        return self._folder / f"{self._name}.{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}"
+
+    def load(self, key):
+        """Return what was saved under a key, or None."""
+        try:
+            content = self._path(key).read_bytes()
+        except OSError:
+            return None
+        checksum, data = content[:32], content[32:]
+        if hashlib.sha256(data).digest() != checksum:
+            logger.warning("A compiled kernel is damaged on disk; compiling it again")
+            return None
+        return pickle.loads(data)
+
+    def save(self, key, compiled):
+        """Keep a compiled kernel; where that is impossible, say so and go on without."""
+        data = serialize.dumps(compiled)
+        unfinished = self._folder / uuid.uuid4().hex
+        try:
+            try:
+                unfinished.write_bytes(hashlib.sha256(data).digest() + data)
+                os.replace(unfinished, self._path(key))
+            except BaseException:
+                unfinished.unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            logger.warning("A compiled kernel is not kept for the next time: %s", error)
+
+
 def kernel(function):
     """Compile `function` on its first call, with the flags of all kernels; keep it on disk."""
     dispatcher = numba.njit(**FLAGS)(function)
@@ -117,6 +161,8 @@ def kernel(function):
             dispatcher.enable_caching()
         finally:
             config.CACHE_DIR = before
+        cache = dispatcher._cache
+        cache._cache_file = _CacheFiles(_CACHE_FOLDER, cache._impl.filename_base)
     return dispatcher
 
 
@@ -136,6 +182,7 @@ class _CompilationCounter(event.Listener):
         self.count = 0
         self.seconds = 0.0
         self._depth = 0  # compiling a caller compiles its callees within
+        self._thread = 0  # which is at it: numba's lock lets in one at a time
         self._start = 0.0
         self._collected = False
 
@@ -154,6 +201,7 @@ class _CompilationCounter(event.Listener):
             self._collected = gc.isenabled()
             gc.disable()
         self._depth += 1
+        self._thread = threading.get_ident()
         self.count += 1
 
     def on_end(self, event):
@@ -164,6 +212,9 @@ class _CompilationCounter(event.Listener):
             self.seconds += time.perf_counter() - self._start
             if self._collected:
                 gc.enable()
+
+    def compiles_here(self):
+        return self._depth > 0 and self._thread == threading.get_ident()
 
 
 def _is_ours(event) -> bool:
@@ -184,6 +235,11 @@ event.register("numba:compile", _COUNTER)
 def compilations() -> int:
     """Kernels compiled so far in this process; 0 while all of them come from the disk cache."""
     return _COUNTER.count
+
+
+def is_compiling() -> bool:
+    """Whether this thread is compiling a kernel."""
+    return _COUNTER.compiles_here()
 
 
 def compile_seconds() -> float:

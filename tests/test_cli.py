@@ -239,6 +239,24 @@ def test_interrupted_while_training(digits, monkeypatch):
     assert run("mnist", "--data", digits, *TINY).exit_code == 130
 
 
+def test_what_was_interrupted_goes_on(digits, tmp_path, monkeypatch):
+    command = ["mnist", "--data", digits, *TINY[:2], "--batch-size", "4", "--epochs", "3"]
+    whole = learned(run(*command))
+    command += ["--checkpoint", tmp_path / "run"]
+
+    def say(line):
+        if line.startswith("  2/"):
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("click.echo", lambda line, err=False, **_: err or say(line))
+        assert run(*command).exit_code == 130
+    assert [line.split("/s")[0] for line in learned(run(*command))] == whole[1:]
+    assert learned(run(*command)) == whole[-1:]  # all is done
+    refused(*command, "--dropout", "0.5", says=["dropout: got [0.5]", "checkpoint"])
+    refused(*command[:-1], tmp_path / "lost" / "run", says=["lost"])
+
+
 def test_info():
     result = run("info")
     assert result.exit_code == 0

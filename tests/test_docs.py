@@ -24,3 +24,18 @@ def test_quoted_lines_stand_where_the_page_says():
             assert line.strip() in function_source(*place), (place, line)
             quoted += 1
     assert quoted >= 12
+
+
+def test_tests_that_the_page_of_faults_names_exist():
+    file, named = None, 0
+    for of, test in re.findall(r"`(test_\w+\.py)?(?:::(\w+))?", faults()):
+        file = of or file
+        if of or test:
+            text = (ROOT / "tests" / file).read_text()
+            assert f"\ndef {test}(" in text or not test, (file, test)
+            named += 1
+    assert named >= 20
+
+
+def faults():
+    return (ROOT / "docs" / "faults.md").read_text()

@@ -14,7 +14,7 @@ import pytest
 from api_problems import blobs, everything, line
 from numpy.testing import assert_array_equal
 
-from fastbp import DivergenceError, Exponential, MLP, SGD, threads, training
+from fastbp import DivergenceError, Exponential, MLP, pace, SGD, threads
 
 
 def test_ctrl_c_in_a_callback_ends_fit_with_a_warning():
@@ -37,10 +37,14 @@ def test_ctrl_c_in_the_kernels_ends_fit_soon(n_threads):
     X, y = blobs(rows=3000)
     net = MLP([4, 64, 3], seed=0)
     net.partial_fit(X, y, threads=n_threads)  # nothing compiles below
-    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+
+    def start(net, logs):
+        if logs["epoch"] == 1:
+            timer.start()
+
     with pytest.warns(UserWarning, match="interrupted"):
-        history = net.fit(X, y, epochs=10**6, threads=n_threads)
+        history = net.fit(X, y, epochs=10**6, threads=n_threads, callbacks=[start])
     timer.join()
     assert 0 < history.epochs < 10**6
     assert np.isfinite(net.parameters).all()
@@ -61,7 +65,7 @@ def test_ctrl_c_comes_out_of_partial_fit():
 
 
 def test_divergence_names_the_epoch_and_restores_the_last_finite_one(monkeypatch):
-    monkeypatch.setattr(training, "FLOPS_PER_CALL", 1)  # so that steps of the epoch are counted
+    monkeypatch.setattr(pace, "FLOPS_PER_CALL", 1)  # so that steps of the epoch are counted
     X, y = line()
     net = MLP([3, 8, 1], output="linear", loss="quadratic", seed=0)
     kept = {}

@@ -12,12 +12,12 @@ import scipy.sparse
 
 from fastbp.kernels import epoch as epoch_kernel
 from fastbp.kernels import layout
+from fastbp.pace import steps_per_call
 from fastbp.settings import dropout_rates
 from fastbp.sklearn.network import dense, kernel_data, Network, row_blocks
 from fastbp.sklearn.optimizer import Optimizer, rule_of
 from fastbp.sklearn.parameters import Parameters
 from fastbp.threads import checked_threads, run_on_threads
-from fastbp.training import FLOPS_PER_CALL
 from fastbp.validation import Array, read_only
 from fastbp.workspace import Workspace
 
@@ -65,7 +65,7 @@ class Epochs:
         self.batch_size = batch_size(estimator.batch_size, self.rows)
         self.steps = -(-self.rows // self.batch_size)
         step_flops = 6.0 * network.n_parameters * self.batch_size
-        self.steps_per_call = max(1, int(FLOPS_PER_CALL // step_flops))
+        self.steps_per_call = steps_per_call(network, self.batch_size)
         self.threads = checked_threads(estimator.n_threads, step_flops)
         self.workspace = Workspace(network, self.batch_size, self.threads, in_place=True)
         clipped = network.n_parameters if self.rule.clip_norm else 0

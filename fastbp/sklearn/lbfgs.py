@@ -12,6 +12,7 @@ import scipy
 import scipy.optimize
 from sklearn.utils.optimize import _check_optimize_result
 
+from fastbp.interrupts import Interrupts
 from fastbp.kernels import backward
 from fastbp.sklearn.network import dense, kernel_data, Network, row_blocks
 from fastbp.sklearn.parameters import Parameters
@@ -29,7 +30,7 @@ class Objective:
     def __init__(
         self, estimator: Any, network: Network, X: Any, y: Array, sample_weight: Array | None
     ) -> None:
-        self.network, self.workspace = network, Workspace(network)
+        self.network, self.workspace, self.interrupts = network, Workspace(network), Interrupts()
         self.X, self.y, self.weights = X, y, sample_weight
         total = len(y) if sample_weight is None else sample_weight.sum()
         self.blocks = list(row_blocks(X))
@@ -60,9 +61,14 @@ class Objective:
         for rows, share in zip(self.blocks, self.shares, strict=True):
             gradient = np.empty_like(total)
             data = self.data(rows) if self.ready is None else self.ready
-            _, block_cost = self.workspace.run(
-                backward.value_and_grad, parameters, data, 0.0, 0.0, gradient
-            )
+
+            def call(data: Any = data, gradient: Array = gradient) -> tuple[int, float]:
+                answer: tuple[int, float] = self.workspace.run(
+                    backward.value_and_grad, parameters, data, 0.0, 0.0, gradient
+                )
+                return answer
+
+            _, block_cost = self.interrupts.run(6.0 * len(vector) * len(data.X), call)
             cost += share * block_cost
             total += share * gradient
         penalty = self.workspace.run(backward.add_penalties, parameters, self.l1, self.l2, total)
@@ -78,9 +84,10 @@ def minimize(estimator: Any, objective: Objective, parameters: Parameters) -> Pa
     }
     if PRINTS_BY_OPTION:
         options["iprint"] = 1 if estimator.verbose else -1
-    result = scipy.optimize.minimize(
-        objective, parameters.vector, method="L-BFGS-B", jac=True, options=options
-    )
+    with objective.interrupts:
+        result = scipy.optimize.minimize(
+            objective, parameters.vector, method="L-BFGS-B", jac=True, options=options
+        )
     estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
     estimator.loss_ = result.fun
     fitted = Parameters(parameters.sizes, np.float64)

@@ -51,6 +51,7 @@ class Training:
         self.epochs, self.validation = epochs, validation
         self.optimizer: Optimizer = estimator._optimizer
         self.callbacks = Callbacks(list(estimator.callbacks or ()))
+        self.callbacks.refuse_checkpoints("an estimator, which cannot be resumed")
         self.ahead: deque[dict[str, float]] = deque()
         # Whether somebody looks at each epoch, or has it depend on the one before.
         self.is_watched = bool(

@@ -1,0 +1,82 @@
+"""What training remembers, and the arrays it works in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastbp.architecture import Architecture
+from fastbp.checkpoint import Snapshot
+from fastbp.kernels import layout
+from fastbp.optimizers import Optimizer
+from fastbp.pace import LONG, step_work, steps_per_call
+from fastbp.settings import Settings
+from fastbp.validation import Array
+from fastbp.workspace import Workspace
+
+__all__ = ["Memory", "Scratch"]
+
+
+@dataclass
+class Memory:
+    """What training knows from the steps before: partial_fit carries it from call to call."""
+
+    optimizer: Optimizer
+    slots: Array  # the optimizer's vectors, (slots, n_parameters)
+    seed: int  # key of the dropout masks
+    schedule: tuple[float, ...]
+    steps: int = 0
+    epochs: int = 0
+
+    @classmethod
+    def fresh(cls, optimizer: Optimizer, net: Architecture, rng: np.random.Generator) -> Memory:
+        """Return what is known before the first step."""
+        shape = (optimizer.slots, net.n_parameters) if optimizer.slots else (1, 0)
+        return cls(
+            optimizer=optimizer,
+            slots=layout.aligned_zeros(shape, net.dtype),
+            seed=int(rng.integers(2**63 - 1)),
+            schedule=optimizer.schedule.start(),
+        )
+
+    @classmethod
+    def resumed(cls, optimizer: Optimizer, snapshot: Snapshot) -> Memory:
+        """Return what was known when a checkpoint was written, or raise."""
+        shape = (optimizer.slots, snapshot.net.n_parameters) if optimizer.slots else (1, 0)
+        lengths = len(snapshot.schedule), len(optimizer.schedule.start())
+        if snapshot.slots.shape != shape or lengths[0] != lengths[1]:
+            raise ValueError("resume: the checkpoint's optimizer remembers other things than this")
+        slots: Array = layout.aligned_zeros(shape, snapshot.net.dtype)
+        slots[:] = snapshot.slots
+        return cls(
+            optimizer, slots, snapshot.seed, snapshot.schedule, snapshot.steps, snapshot.epoch
+        )
+
+
+class Scratch:
+    """Arrays whose contents no step leaves to the next: the arena, and what to go back to.
+
+    partial_fit keeps them from call to call, since fresh memory costs as much as a few steps.
+    """
+
+    def __init__(self, net: Architecture, settings: Settings, memory: Memory) -> None:
+        self.key = self.needs(settings, memory)
+        self.steps_per_call = steps_per_call(net, settings.batch_size)
+        self.workspace = Workspace(net, settings.batch_size, settings.threads, in_place=True)
+        clips = settings.rule.clip_norm > 0
+        self.gradient: Array = layout.aligned_zeros(net.n_parameters if clips else 0, net.dtype)
+        self.barrier: Array = layout.aligned_zeros(16, np.int64)
+        self.parameters: Array = np.empty(net.n_parameters, net.dtype)
+        self.slots: Array = np.empty_like(memory.slots)
+        # What a long step writes to, so that it can be left alone at Ctrl-C.
+        is_long = step_work(net, settings.batch_size) > LONG
+        n, shape = (net.n_parameters, memory.slots.shape) if is_long else (0, (0, 0))
+        self.stepped_parameters: Array = layout.aligned_zeros(n, net.dtype)
+        self.stepped_slots: Array = layout.aligned_zeros(shape, net.dtype)
+
+    @staticmethod
+    def needs(settings: Settings, memory: Memory) -> tuple[object, ...]:
+        """Return what two trainings of a net share if they can use the same arrays."""
+        clips = settings.rule.clip_norm > 0
+        return settings.batch_size, settings.threads, clips, memory.slots.shape

@@ -1,0 +1,25 @@
+"""How much work a call of a kernel is given, so that Ctrl-C is heard in good time."""
+
+from __future__ import annotations
+
+from fastbp.architecture import Architecture
+
+__all__ = ["BRIEF", "LONG", "step_work", "steps_per_call"]
+
+FLOPS_PER_CALL = 2e8  # some 50 ms
+BRIEF = 1e7  # rows times parameters of a training that one such call makes with ease
+LONG = 2e9  # of one call for which Ctrl-C should not have to wait
+
+
+def step_work(net: Architecture, batch_size: int) -> float:
+    """Float operations of a step, with as many as take the time of all that is not arithmetic.
+
+    Per parameter that is the optimizer's; per row and neuron exp, gathering and costs.
+    """
+    neurons = sum(net.sizes[1:])
+    return 2e3 + 20 * net.n_parameters + batch_size * (500 + 100 * neurons + 6 * net.n_parameters)
+
+
+def steps_per_call(net: Architecture, batch_size: int) -> int:
+    """Return how many steps last some 50 ms; one at least."""
+    return max(1, int(FLOPS_PER_CALL // step_work(net, batch_size)))

@@ -1,0 +1,336 @@
+"""Ctrl-C at any moment of a training: what is learned stays, whole, and the net goes on."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from api_problems import blobs, everything
+
+from fastbp import (
+    Checkpoint,
+    Distortions,
+    EarlyStopping,
+    full_batch,
+    History,
+    interrupts,
+    LBFGS,
+    memory,
+    MLP,
+    pace,
+    training,
+)
+from fastbp.architecture import Architecture
+from fastbp.augment import Expansion
+
+X, Y = blobs()
+
+
+def net_for_blobs(seed=0):
+    return MLP([4, 6, 3], seed=seed)
+
+
+def press_ctrl_c():
+    """As a terminal does: the main thread is told, whichever calls this."""
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.fixture(autouse=True)
+def handler_is_restored():
+    """Python's own handler stands before and after; a shell's background jobs begin without it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    after = signal.signal(signal.SIGINT, before)
+    assert after is signal.default_int_handler
+
+
+def test_ctrl_c_at_any_moment_loses_nothing(tmp_path):
+    """In the kernels, between them, in callbacks, in writing: the end has the same bits."""
+    path, draw, epochs = tmp_path / "run", random.Random(0), 150
+    validation = (X[::2] + 0.1, Y[::2])
+
+    def fit(net, **arguments):
+        callbacks = [EarlyStopping(patience=epochs), *arguments.pop("callbacks", [])]
+        return net.fit(
+            X, Y, epochs=epochs, dropout=0.1, validation_data=validation, callbacks=callbacks,
+            **arguments,
+        )  # fmt: skip
+
+    whole = net_for_blobs()
+    expected = fit(whole)
+    presses = ends = 0
+    while ends == 0 or presses < 40:
+        net, history = net_for_blobs(), None
+        timer = threading.Timer(draw.uniform(0, 0.02), press_ctrl_c)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            try:
+                timer.start()
+                history = fit(net, callbacks=[Checkpoint(path)], resume=path)
+                timer.join()
+            except KeyboardInterrupt:
+                timer.join()
+        presses += 1
+        assert {p.name for p in tmp_path.iterdir()} <= {path.name}  # nothing half written
+        assert np.isfinite(net.forward(X)).all()
+        if history is not None:
+            assert len(set(map(len, history.values()))) <= 1
+            if history.epochs == epochs:
+                ends += 1
+                assert history.val_loss == expected.val_loss
+                assert everything(net) == everything(whole)
+                path.unlink()
+        net.fit(X, Y, epochs=1)
+
+
+def test_what_belongs_together_is_not_torn_apart(monkeypatch):
+    """Ctrl-C just when an epoch is being recorded is heard when it has been."""
+    append = History.append
+
+    def append_and_press(history, logs):
+        press_ctrl_c()
+        append(history, logs)
+
+    monkeypatch.setattr(History, "append", append_and_press)
+    net = net_for_blobs()
+    with pytest.warns(UserWarning, match="interrupted in epoch 2"):
+        history = net.fit(X, Y, epochs=5)
+    assert history.epochs == len(history.loss) == len(history.accuracy) == 1
+    assert net._memory.epochs == 1
+    assert net._memory.steps == 3
+
+
+def test_a_second_ctrl_c_raises():
+    class PressAtTheEnd:
+        def on_epoch_end(self, net, logs):
+            press_ctrl_c()
+
+        def on_fit_end(self, net):
+            press_ctrl_c()
+
+    net = net_for_blobs()
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(X, Y, epochs=5, callbacks=[PressAtTheEnd()])
+    assert net.fit(X, Y, epochs=2).epochs == 2
+
+
+def test_two_at_once_are_two(monkeypatch):
+    append = History.append
+
+    def append_and_press(history, logs):
+        press_ctrl_c()
+        press_ctrl_c()
+        append(history, logs)
+
+    net = net_for_blobs()
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "append", append_and_press)
+        with pytest.raises(KeyboardInterrupt):
+            net.fit(X, Y, epochs=5)
+    assert net.fit(X, Y, epochs=2).epochs == 2
+
+
+def test_a_program_that_handles_ctrl_c_itself_keeps_doing_so():
+    heard = []
+    signal.signal(signal.SIGINT, lambda *_: heard.append(True))
+    try:
+        history = net_for_blobs().fit(X, Y, epochs=3, callbacks=[lambda *_: press_ctrl_c()])
+        assert (history.epochs, len(heard)) == (3, 3)
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def test_in_another_thread_it_is_the_main_thread_that_hears():
+    result = []
+    thread = threading.Thread(target=lambda: result.append(net_for_blobs().fit(X, Y, epochs=3)))
+    thread.start()
+    thread.join()
+    assert result[0].epochs == 3
+
+
+def test_a_callback_that_raises_ends_training_and_is_heard_of_alone(tmp_path):
+    path, ended = tmp_path / "run", []
+
+    class Listener:
+        def on_epoch_end(self, net, logs):
+            if logs["epoch"] == 3:
+                net.parameters = net.parameters * 0 + 1
+                raise LookupError("mine")
+
+        def on_fit_end(self, net):
+            ended.append(True)
+
+    for optimizer, more in (("adam", [Checkpoint(path)]), ("lbfgs", [])):
+        net = net_for_blobs()
+        with pytest.raises(LookupError, match="mine"):
+            net.fit(X, Y, epochs=5, optimizer=optimizer, callbacks=[Listener(), *more])
+        assert (net.parameters == 1).all()  # as the callback left it
+        assert not ended
+        net.fit(X, Y, epochs=1)
+    net = net_for_blobs()
+    assert net.fit(X, Y, epochs=2, resume=path).epochs == 2  # the epochs before are kept
+
+
+# What takes long without coming back to Python
+
+
+@pytest.fixture
+def anything_is_long(monkeypatch):
+    monkeypatch.setattr(training, "BRIEF", 0)
+    monkeypatch.setattr(interrupts, "LONG", 0)
+    monkeypatch.setattr(memory, "LONG", 0)
+
+
+class Stuck:
+    """A kernel that goes on until it is told to end. Ctrl-C is pressed when all threads call it."""
+
+    def __init__(self, n_threads=1):
+        self.over, self.threads, self.n_threads = threading.Event(), [], n_threads
+        self.was_waited_for = False
+
+    def __call__(self, *arguments):
+        for array in arguments[1] if isinstance(arguments[1], tuple) else ():
+            array[...] = np.nan  # of training: parameters, state, gradient, arena
+        self.threads.append(threading.current_thread())
+        if len(self.threads) == self.n_threads:
+            press_ctrl_c()
+        self.was_waited_for |= not self.over.wait(20)
+        raise AssertionError("nobody should hear of this")
+
+    def end(self):
+        assert not self.was_waited_for
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_long_step_is_left_alone(method, threads, monkeypatch, anything_is_long):
+    net, stuck = net_for_blobs(), Stuck(threads)
+    net.partial_fit(X, Y)
+    before = net.parameters.copy(), net._memory.slots.copy()
+    with monkeypatch.context() as patch:
+        patch.setattr(training.epoch_kernel, "train", stuck)
+        if method == "fit":
+            with pytest.warns(UserWarning, match="interrupted in epoch 1"):
+                assert net.fit(X, Y, threads=threads).epochs == 0
+        else:
+            with pytest.raises(KeyboardInterrupt):
+                net.partial_fit(X, Y, threads=threads)
+            np.testing.assert_array_equal(net._memory.slots, before[1])
+    np.testing.assert_array_equal(net.parameters, before[0])
+    net.partial_fit(X, Y, threads=threads)  # while the other still goes on
+    assert np.isfinite(net.parameters).all()
+    stuck.end()
+
+
+def test_a_long_step_has_the_same_bits(monkeypatch):
+    short, long = net_for_blobs(), net_for_blobs()
+    short.fit(X, Y, epochs=3, dropout=0.1)
+    monkeypatch.setattr(interrupts, "LONG", 0)
+    monkeypatch.setattr(memory, "LONG", 0)
+    long.fit(X, Y, epochs=3, dropout=0.1)
+    assert everything(long) == everything(short)
+
+
+def test_a_long_validation_is_left_alone(monkeypatch, anything_is_long):
+    net, stuck = net_for_blobs(), Stuck()
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "evaluate", lambda *_: stuck(None, None))
+        with pytest.warns(UserWarning, match="interrupted in epoch 1"):
+            assert net.fit(X, Y, validation_data=(X, Y)).epochs == 0
+    net.fit(X, Y, epochs=1)
+    stuck.end()
+
+
+@pytest.mark.parametrize("name", ["value_and_grad", "evaluate"])
+def test_a_long_iteration_is_left_alone(name, monkeypatch, anything_is_long):
+    net, stuck = net_for_blobs(), Stuck()
+    before = net.parameters.copy()
+    with monkeypatch.context() as patch:
+        place = full_batch if name == "evaluate" else full_batch.backward
+        patch.setattr(place, name, lambda *_: stuck(None, None))
+        with pytest.warns(UserWarning, match="interrupted in iteration 1"):
+            assert net.fit(X, Y, optimizer=LBFGS()).epochs == 0
+    if name == "value_and_grad":
+        np.testing.assert_array_equal(net.parameters, before)
+    assert np.isfinite(net.parameters).all()
+    net.fit(X, Y, epochs=2, optimizer=LBFGS())
+    stuck.end()
+
+
+@pytest.mark.parametrize("sizes", [[1, 1], [1, 500], [784, 30, 10], [50, 2000, 50]])
+@pytest.mark.parametrize("batch_size", [1, 32, 1000])
+def test_calls_are_short_also_where_little_of_a_step_is_arithmetic(sizes, batch_size):
+    """A step is taken for 0.5 us at least, a row for 0.1 us: 50 ms are at most so many."""
+    net = Architecture.checked(sizes, "tanh", "linear", "quadratic", "float32")
+    calls = pace.steps_per_call(net, batch_size)
+    assert 1 <= calls <= 1e5
+    assert calls * batch_size <= max(5e5, batch_size)
+    assert calls == 1 or calls * 6 * net.n_parameters * batch_size <= pace.FLOPS_PER_CALL
+
+
+def test_large_images_are_distorted_a_few_at_a_time():
+    for side, least, most in ((28, 500, 1500), (280, 1, 2)):
+        distortions = Distortions(shape=(side, side), elastic=30)
+        images = np.zeros((4 * least, side * side), np.float32)
+        expansion = Expansion(distortions, images, 0, 1)
+        calls = len(expansion.blocks())
+        assert len(images) / most <= calls <= len(images) / least
+
+
+# While kernels compile
+
+COMPILE = """
+import signal, warnings
+import numba.core.event as event
+from api_problems import blobs
+from fastbp import MLP
+from fastbp.kernels import jit
+
+class Press(event.Listener):
+    def on_start(self, which):
+        if jit.compilations() in (1, 4, 9):
+            signal.raise_signal(signal.SIGINT)
+    def on_end(self, which):
+        pass
+
+X, y = blobs()
+def trained():
+    net = MLP([4, 6, 3], seed=0)
+    return net.fit(X, y, epochs=3).epochs, net.parameters.tobytes()
+
+event.register("numba:compile", Press())
+found = []
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("ignore")  # numba's, of objects it did not expect to live so long
+    warnings.filterwarnings("always", "training was interrupted")
+    while not found or found[-1][0] == 0:
+        found.append(trained())
+assert trained() == trained() == found[-1]
+print([epochs for epochs, _ in found], len(caught))
+"""
+
+
+def test_ctrl_c_while_kernels_compile(tmp_path):
+    tests = Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILE], capture_output=True, text=True, timeout=600,
+        env=os.environ | {
+            "PYTHONPATH": os.pathsep.join([str(tests.parent), str(tests)]),
+            "FASTBP_CACHE_DIR": str(tmp_path / "cache"),
+            "NUMBA_OPT": "0",  # compiles in a third of the time
+        },
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[0, 0, 0, 3] 3"
+    kept = [p for p in (tmp_path / "cache").rglob("*") if p.is_file()]
+    assert kept
+    assert all("." in p.name for p in kept)  # those half written have a name without
