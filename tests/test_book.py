@@ -4,12 +4,11 @@ import warnings
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import run
 from numpy.testing import assert_allclose
 
 from fastbp.book import Lab, recipes
 from fastbp.book_figures import draw, FIGURES
-from fastbp.cli import main
 
 NAMES = [recipe.name for recipe in recipes()]
 
@@ -56,16 +55,15 @@ def test_same_seed_same_numbers():
 
 
 def test_command():
-    runner = CliRunner()
-    listed = runner.invoke(main, ["book"])
+    listed = run("book")
     assert listed.exit_code == 0
     assert all(name in listed.output for name in NAMES)
     assert "95.42 %" in listed.output
-    done = runner.invoke(main, ["book", "overfitting", "--short", "--seed", "3"])
+    done = run("book", "overfitting", "--short", "--seed", "3")
     assert done.exit_code == 0
     assert "seed 3" in done.output
     assert "87.10 %" in done.output
-    wrong = runner.invoke(main, ["book", "overfiting"])
+    wrong = run("book", "overfiting")
     assert wrong.exit_code == 2
     (line,) = wrong.stderr.splitlines()
     assert line.startswith("fastbp book: recipe: got 'overfiting'")
