@@ -213,6 +213,7 @@ def minimize(
             logs = task.scores()
             logs |= {"seconds": seconds, "examples_per_second": len(data.X) / seconds}
             task.history.append(logs)
+            bar.begin(task.history.epochs)
             bar.advance(len(data.X))
             bar.show(logs)
             stops = called.epoch_end(net, logs | {"epoch": task.history.epochs})
