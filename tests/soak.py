@@ -43,13 +43,8 @@ def soak(seconds, seed, warm_up):
     rng = np.random.default_rng(seed)
     counts, samples = Counter(), []
     with tempfile.TemporaryDirectory() as folder:
-        start = None
-        while start is None or time.monotonic() - start < seconds:
-            if counts.total() < len(TASKS):
-                task = TASKS[counts.total()]
-            else:
-                start = start or time.monotonic()
-                task = TASKS[rng.integers(len(TASKS))]
+
+        def do(task):
             # A task has a seed of its own, so that a failure can be repeated by itself.
             task_seed = int(rng.integers(2**32))
             try:
@@ -58,7 +53,12 @@ def soak(seconds, seed, warm_up):
                 error.add_note(f"in the task {task.__name__} with the seed {task_seed}")
                 raise
             counts[task.__name__] += 1
-            now = time.monotonic() - (start or time.monotonic())
+
+        for task in TASKS:
+            do(task)
+        start = time.monotonic()
+        while (now := time.monotonic() - start) < seconds:
+            do(TASKS[rng.integers(len(TASKS))])
             if now >= warm_up and (not samples or now - samples[-1][0] >= SECONDS_PER_SAMPLE):
                 gc.collect()
                 samples.append((now, resident_memory()))
