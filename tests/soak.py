@@ -9,6 +9,7 @@ minute, in MB a minute, and exits with 1 if that was more than --limit. Linux on
 import argparse
 import gc
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -74,6 +75,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     if options.minutes <= 1:
         parser.error("--minutes: expected more than 1, since the first does not count")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has none
     counts, samples = soak(60 * options.minutes, options.seed, WARM_UP)
     print(f"{counts.total()} tasks, all results as the reference's: {dict(counts)}")
     memory = [mb for _, mb in samples]
