@@ -1,4 +1,4 @@
-"""docs/backprop.md quotes the kernels: the lines must be there, in the functions it names."""
+"""What docs/ says of the code is there: lines that are quoted, and tests that are named."""
 
 import ast
 import re
@@ -24,3 +24,16 @@ def test_quoted_lines_stand_where_the_page_says():
             assert line.strip() in function_source(*place), (place, line)
             quoted += 1
     assert quoted >= 12
+
+
+def test_tests_that_the_page_of_faults_names_are_there():
+    text = (ROOT / "docs" / "faults.md").read_text()
+    file, named = None, 0
+    for other, name in re.findall(r"`(?:tests/)?(test_\w+\.py)?(?:::(test_\w+))?`", text):
+        file = other or file
+        if name:
+            function_source(f"tests/{file}", name)
+        elif other:
+            assert (ROOT / "tests" / file).is_file()
+        named += bool(other or name)
+    assert named >= 10
