@@ -1,4 +1,4 @@
-"""Data in a file: what does training on a numpy.memmap cost beside the same data in memory?"""
+"""Data in a file: what training on a numpy.memmap costs beside the same data in memory."""
 
 import tempfile
 from pathlib import Path
