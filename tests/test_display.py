@@ -104,9 +104,9 @@ def test_the_time_left_is_that_of_the_whole_training(monkeypatch, capsys):
             progress.advance(10)
         now += 5  # validation
         progress.show({"loss": 1.0})
-    progress.close()
     # 19 calls and two validations took 29 s for 190 examples: 30.5 s for the other 200.
     last = capsys.readouterr().err.split("\r")[-1]
+    progress.close()
     assert "epoch 2/4:  50%" in last
     assert "00:29<00:30" in last
 
