@@ -1,4 +1,4 @@
-"""X, y and weights as the kernels read them, checked against a net.
+"""X, y and weights as the kernels read them, and what they write to, checked against a net.
 
 NaN and infinity in X are found by the kernels while they read it, and then refused by
 `refuse_not_finite`: a pass over X beforehand would cost more than all the other checks together.
@@ -13,7 +13,13 @@ from fastbp.architecture import Architecture
 from fastbp.kernels import checks, layout
 from fastbp.validation import all_finite, Array, array, integer, message, number, read_only, shown
 
-__all__ = ["dataset", "features", "refuse_not_finite", "refuse_not_finite_parameters"]
+__all__ = [
+    "checked_out",
+    "dataset",
+    "features",
+    "refuse_not_finite",
+    "refuse_not_finite_parameters",
+]
 
 SUM_TOLERANCE = 1e-3  # targets of softmax add up to 1 within this, as float16 ones do
 MODERATE = 2.0**-20, 2.0**20  # weights whose products with costs are in no danger of overflow
@@ -41,6 +47,28 @@ def features(X: object, n_inputs: int, dtype: "np.dtype[Any]", name: str = "X") 
     if not len(rows):
         raise ValueError(message(name, "no rows", "at least one"))
     return read_only(rows)
+
+
+def checked_out(value: object, shape: tuple[int, ...], net: Architecture, *read: Array) -> Array:
+    """Return the argument `out` as kernels write to it; it must not overlap the arrays `read`."""
+    expected = f"a {net.dtype} array of shape {shape}"
+    if not isinstance(value, np.ndarray):
+        raise TypeError(message("out", shown(value), expected))
+    if value.dtype != net.dtype:
+        raise TypeError(message("out", f"dtype {value.dtype}", expected))
+    if value.shape != shape:
+        raise ValueError(message("out", f"shape {value.shape}", expected))
+    flags = value.flags
+    if not (flags.c_contiguous and flags.aligned):
+        raise ValueError(message("out", "an array with gaps", "a C-contiguous, aligned one"))
+    if not flags.writeable:
+        advice = "open a memmap with mode 'r+' or 'w+'" if isinstance(value, np.memmap) else ""
+        raise ValueError(message("out", "a read-only array", "one to write to", advice))
+    # All of them are contiguous, so that their bounds tell.
+    if any(np.may_share_memory(value, other) for other in read):
+        got = "an array that shares memory with X or the net's parameters"
+        raise ValueError(message("out", got, "one of its own"))
+    return np.asarray(value)
 
 
 def refuse_not_finite(X: Array, name: str = "X") -> NoReturn:

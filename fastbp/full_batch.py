@@ -8,6 +8,7 @@ of the minimizer, each of which looks at all rows several times. They need SciPy
 from __future__ import annotations
 
 import math
+import sys
 import time
 import warnings
 from abc import ABC, abstractmethod
@@ -110,7 +111,9 @@ class NewtonCG(FullBatch):
     method = "Newton-CG"
 
     def options(self) -> dict[str, float]:  # noqa: D102
-        return {"xtol": 0.0}  # `Minimization.after` looks at the derivatives instead
+        # As good as 0, which SciPy before 1.14 trips over: `Minimization.after` looks at the
+        # derivatives instead.
+        return {"xtol": sys.float_info.min}
 
 
 class Minimization:
@@ -237,6 +240,7 @@ def minimize(
             logs = task.scores()
             logs |= {"seconds": seconds, "examples_per_second": len(data.X) / seconds}
             task.history.append(logs)
+            bar.begin(task.history.epochs)
             bar.advance(len(data.X))
             bar.show(logs)
             try:

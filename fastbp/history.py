@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from os import PathLike
 from typing import Any
 
+from fastbp import html
+
 __all__ = ["History"]
 
 
@@ -76,6 +78,14 @@ class History(Mapping[str, list[float]]):
         if name in lists:
             return lists[name]
         raise AttributeError(f"History has no {name!r}: it recorded {', '.join(lists)}")
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (name, f"{values[0]:.4g}", f"{values[-1]:.4g}", html.sparkline(values))
+            for name, values in self.items()
+            if values
+        ]
+        return html.table(f"History of {self.epochs} epochs", ("", "first", "last", ""), rows)
 
     def __repr__(self) -> str:
         last = ", ".join(f"{name}={values[-1]:.4g}" for name, values in self.items() if values)

@@ -19,7 +19,7 @@ from fastbp.memory import Memory, Scratch
 from fastbp.net import Net
 from fastbp.optimizers import Optimizer
 from fastbp.serialization import load, save
-from fastbp.summary import table
+from fastbp.summary import html_table, table
 from fastbp.training import train
 from fastbp.validation import choice, integer
 
@@ -162,7 +162,9 @@ class MLP(Net):
         callbacks : sequence
             Called after every epoch: see fastbp.callbacks.
         progress : bool or "auto"
-            A progress bar; "auto" draws one where stderr is a terminal.
+            A progress bar, with the time left until the last epoch; "auto" draws one where stderr
+            is a terminal. With a bar or without, the logger "fastbp" tells of every epoch at the
+            level DEBUG.
         threads : int, optional
             None chooses by the work of a step. The result has the same bits for any number.
         resume : str or path-like, optional
@@ -351,6 +353,9 @@ class MLP(Net):
             f"MLP({list(net.sizes)}, activation={list(net.activations)}, output={net.output!r}, "
             f"loss={net.loss!r}, dtype={str(net.dtype)!r})  # {net.n_parameters:,} parameters"
         )
+
+    def _repr_html_(self) -> str:
+        return html_table(self._architecture)
 
     def __copy__(self) -> MLP:
         """Copy deeply: nets that shared a random or an optimizer's state would train each other."""

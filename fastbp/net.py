@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastbp.architecture import Architecture
-from fastbp.data import dataset, features, refuse_not_finite
+from fastbp.data import checked_out, dataset, features, refuse_not_finite
 from fastbp.evaluation import ClassifierScores, evaluate, RegressionScores
 from fastbp.gradient_check import check_gradient, GradientCheck
 from fastbp.guard import Guard
@@ -93,23 +93,30 @@ class Net:
         """Live views of b^1..b^L: biases[l-1] is b^l, (n_l,)."""
         return self._biases
 
-    def forward(self, X: npt.ArrayLike) -> Array:
+    def forward(self, X: npt.ArrayLike, *, out: Array | None = None) -> Array:
         """Return the output activations a^L.
 
         Parameters
         ----------
         X : array-like of float, (batch, n_0)
+            Not copied where it is C-contiguous and of the net's dtype, so it may be a
+            numpy.memmap larger than the memory; see "Large data" in the README.
+        out : ndarray of the net's dtype, (batch, n_L), optional
+            Where to write them, C-contiguous: for instance a numpy.memmap.
 
         Returns
         -------
         ndarray of the net's dtype, (batch, n_L)
+            `out`, where it was given.
 
         Raises
         ------
         ValueError
-            If X has another shape, no rows, or a NaN or infinity.
+            If X has another shape, no rows, or a NaN or infinity: some rows of `out` before that
+            one have been written then. If `out` has another shape, gaps, is read-only, or
+            overlaps X or the parameters.
         TypeError
-            If X does not hold real numbers.
+            If X does not hold real numbers, or `out` is no array of the net's dtype.
         RuntimeError
             If another thread is training this net.
 
@@ -124,8 +131,12 @@ class Net:
         reading = guard.trainings if guard.owner is None else guard.check()
         net = self._architecture
         rows = features(X, net.sizes[0], net.dtype)
-        out = np.empty((rows.shape[0], net.sizes[-1]), net.dtype)
-        bad_row = self._workspace.forward(self._frozen, rows, out)
+        shape = rows.shape[0], net.sizes[-1]
+        if out is None:
+            written = out = np.empty(shape, net.dtype)
+        else:
+            written = checked_out(out, shape, net, rows, self._parameters)
+        bad_row = self._workspace.forward(self._frozen, rows, written)
         if bad_row >= 0:
             refuse_not_finite(rows)
         if guard.trainings != reading:
@@ -147,25 +158,35 @@ class Net:
         classes: Array = np.argmax(out, axis=1).astype(np.int64, copy=False)
         return classes
 
-    def predict_proba(self, X: npt.ArrayLike) -> Array:
+    def predict_proba(self, X: npt.ArrayLike, *, out: Array | None = None) -> Array:
         """Return the probability of each class, (batch, classes).
 
-        One sigmoid output makes two columns, for classes 0 and 1. Raises what `forward` raises,
-        ValueError where the net is no classifier (see `predict`), and ArithmeticError where an
-        output is not a number: from a row of X so large that z overflows, or from a net whose
-        parameters are not finite.
+        One sigmoid output makes two columns, for classes 0 and 1. `out`, (batch, classes), is
+        written to and returned where it is given. Raises what `forward` raises, ValueError where
+        the net is no classifier (see `predict`), and ArithmeticError where an output is not a
+        number: from a row of X so large that z overflows, or from a net whose parameters are not
+        finite.
         """
         net = self._architecture
         if not net.is_classifier:
             got = f"a net with output {net.output!r} and loss {net.loss!r}"
             expected = "a classifier: softmax, or one sigmoid output with cross_entropy"
             raise ValueError(message("predict_proba", got, expected, "use forward"))
-        out = self._probabilities(X)
-        return np.hstack([1 - out, out]) if net.is_binary_classifier else out
+        if not net.is_binary_classifier:
+            return self._probabilities(X, out)
+        rows = features(X, net.n_inputs, net.dtype)
+        shape = len(rows), 2
+        if out is None:
+            out = np.empty(shape, net.dtype)
+        else:
+            checked_out(out, shape, net, rows, self._parameters)
+        out[:, 1:] = self._probabilities(rows)
+        np.subtract(1, out[:, 1], out=out[:, 0])
+        return out
 
-    def _probabilities(self, X: npt.ArrayLike) -> Array:
+    def _probabilities(self, X: npt.ArrayLike, out: Array | None = None) -> Array:
         """Return a classifier's outputs; its largest would be no class if they were NaN."""
-        out = self.forward(X)
+        out = self.forward(X, out=out)
         # NaN fills its row, and a sum. One row takes a few microseconds: it has no time for a sum.
         if math.isnan(out.item(0) if len(out) == 1 else np.add.reduce(out[:, 0])):
             row = np.flatnonzero(np.isnan(out).any(axis=1))[0]

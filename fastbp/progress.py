@@ -1,5 +1,10 @@
-"""The progress bar of fit: examples, loss and accuracy, drawn by tqdm on stderr."""
+"""What fit shows while it trains: a bar, drawn by tqdm on stderr, and a log.
 
+The bar has the examples, the time left, loss and accuracy. The log has a line an epoch, at the
+level DEBUG of the logger "fastbp".
+"""
+
+import logging
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -8,9 +13,14 @@ from fastbp.validation import message, shown
 
 __all__ = ["Progress"]
 
+_log = logging.getLogger("fastbp")
+
 
 class Progress:
-    """A bar over all examples of all epochs, or nothing at all.
+    """A bar over all examples of all epochs, or none, and the log.
+
+    The time left counts validation and callbacks, which take their part of every epoch, but not the
+    first call of the kernels, which may compile them.
 
     Parameters
     ----------
@@ -25,6 +35,8 @@ class Progress:
     def __init__(self, show: bool | str, epochs: int, examples: int, done: int = 0) -> None:
         self._bar: Any = None
         self._epochs = epochs
+        self._epoch = 0
+        self._is_first_call = True
         if show is True or (show == "auto" and sys.stderr is not None and sys.stderr.isatty()):
             from tqdm import tqdm
 
@@ -33,27 +45,37 @@ class Progress:
                 initial=done * examples,
                 unit=" examples",
                 unit_scale=True,
+                smoothing=0,  # the mean speed since the start
             )
 
     def begin(self, epoch: int) -> None:
         """Say which epoch this is, from 1."""
+        self._epoch = epoch
         if self._bar is not None:
             self._bar.set_description(f"epoch {epoch}/{self._epochs}", refresh=False)
 
     def advance(self, examples: int) -> None:
         """Count examples trained on."""
         if self._bar is not None:
+            if self._is_first_call:
+                self._is_first_call = False
+                self._bar.unpause()  # the clock starts now
+                self._bar.initial += examples
             self._bar.update(examples)
 
     def show(self, logs: Mapping[str, float]) -> None:
-        """Show the losses and scores of an epoch beside the bar."""
+        """Show the losses and scores of an epoch beside the bar, and log them."""
+        if self._bar is None and not _log.isEnabledFor(logging.DEBUG):
+            return
+        scores = {
+            name: f"{value:.4g}"
+            for name, value in logs.items()
+            if name.removeprefix("val_") in ("loss", "accuracy", "r2")
+        }
         if self._bar is not None:
-            scores = {
-                name: f"{value:.4g}"
-                for name, value in logs.items()
-                if name.removeprefix("val_") in ("loss", "accuracy", "r2")
-            }
             self._bar.set_postfix(scores)
+        told = ", ".join(f"{name} {value}" for name, value in scores.items())
+        _log.debug("epoch %d/%d: %s", self._epoch, self._epochs, told)
 
     def close(self) -> None:
         """Leave the bar as it is."""

@@ -111,6 +111,7 @@ def array(name: str, value: object, dtype: npt.DTypeLike | None) -> Array:
     None keeps the dtype that came, where it is one of numbers.
     Numbers and booleans of any kind are taken, in arrays of any layout, lists, or anything that
     NumPy reads as an array. A number too large for `dtype` becomes infinite: the caller checks.
+    Raises MemoryError where the copy does not fit.
     """
     expected = "an array of real numbers"
     if hasattr(value, "tocsr"):
@@ -125,8 +126,15 @@ def array(name: str, value: object, dtype: npt.DTypeLike | None) -> Array:
         got = f"an array of dtype {raw.dtype}" if raw.ndim else shown(value)
         advice = "" if raw.ndim == 0 else "convert text and categories to numbers first"
         raise TypeError(message(name, got, expected, advice))
-    with np.errstate(over="ignore"):
-        return np.require(raw, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+    try:
+        with np.errstate(over="ignore"):
+            return np.require(raw, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+    except MemoryError:
+        # Only an array that must be converted is copied.
+        got = f"{raw.dtype} of shape {raw.shape}, for whose copy there is no memory"
+        wanted = f"C-contiguous {np.dtype(dtype or raw.dtype)}, which is not copied"
+        advice = "convert it piece by piece into a numpy.memmap, or train on pieces: partial_fit"
+        raise MemoryError(message(name, got, wanted, advice)) from None
 
 
 def read_only(values: Array) -> Array:

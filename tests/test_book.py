@@ -8,13 +8,12 @@ import warnings
 import book_loop
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import run
 from numpy.testing import assert_allclose
 
 from fastbp.book import Lab, mean, recipes, shown
 from fastbp.book_figures import draw, FIGURES
 from fastbp.book_reruns import pairs, python2_shuffle, Python2Network, the_books_draws
-from fastbp.cli import main
 
 NAMES = [recipe.name for recipe in recipes()]
 
@@ -114,7 +113,7 @@ def test_means_and_what_is_off():
 
 
 def invoke(*arguments):
-    return CliRunner().invoke(main, ["book", *map(str, arguments)])
+    return run("book", *arguments)
 
 
 def test_list():

@@ -10,20 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import run
 from mnist_files import npz_bytes, SMALL
 
 import fastbp
 from fastbp import mnist_run
-from fastbp.cli import main
 from fastbp.datasets import load_mnist_sample
 
 SAMPLE = Path(fastbp.__file__).parent / "datasets" / "mnist_sample.npz"
 TINY = ["--hidden", "8", "--epochs", "2", "--batch-size", "4"]
-
-
-def run(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""docs/backprop.md quotes the kernels: the lines must be there, in the functions it names."""
+"""What docs/ says of the code is there: lines that are quoted, and tests that are named."""
 
 import ast
 import re
