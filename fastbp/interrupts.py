@@ -10,13 +10,13 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import TypeVar
 
 from fastbp.kernels import jit
 from fastbp.pace import LONG
+from fastbp.threads import start
 
 __all__ = ["Interrupts"]
 
@@ -92,8 +92,6 @@ class Interrupts:
             answer = call()
             self.check()
             return answer
-        pool = ThreadPoolExecutor(1)
-        future = pool.submit(call)
-        pool.shutdown(wait=False)
+        future = start(call)
         with self.at_once():
             return future.result()

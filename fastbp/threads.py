@@ -5,15 +5,19 @@ on every platform.
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from concurrent.futures import Future, wait
+from functools import partial
+from threading import Thread
+from typing import Any, TypeVar
 
 import numba
 from numba.np.ufunc import parallel
 
 from fastbp.validation import integer
 
-__all__ = ["choose_threads", "run_on_threads"]
+__all__ = ["choose_threads", "run_on_threads", "start"]
+
+Result = TypeVar("Result")
 
 MOST_THREADS = 256  # more than any machine can use; a typing error should not start thousands
 SHARED_WORK = 5e7  # float operations a step from which a second thread pays
@@ -40,20 +44,40 @@ def checked_threads(threads: object, work: float) -> int:
     return integer("threads", threads, 1, MOST_THREADS)
 
 
+def start(call: Callable[[], Result]) -> Future[Result]:
+    """Call in a thread of its own, and return at once with what will have the answer.
+
+    A pool of concurrent.futures would refuse once the main thread has ended, while others train.
+    """
+    future: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=run).start()
+    return future
+
+
 def run_on_threads(call: Callable[[int], int], threads: int) -> int:
     """Call `call(thread)` for each thread in 0..threads-1 at once; return the largest answer.
 
     The calls wait for each other in a barrier, so all of them must start. Ctrl-C reaches the main
     thread only: for several threads it stands by, and a leader that cannot be interrupted starts
-    them. Leaving `with` waits for the leader, so no kernel runs on after an exception.
+    them. No kernel runs on after an exception.
     """
     if threads == 1:
         return call(0)
-    with ThreadPoolExecutor(1) as leader:
-        return leader.submit(run_together, call, threads).result()
+    leader = start(lambda: run_together(call, threads))
+    try:
+        return leader.result()
+    finally:
+        wait([leader])
 
 
 def run_together(call: Callable[[int], int], threads: int) -> int:
-    """Run all calls at once, each in a thread of its own."""
-    with ThreadPoolExecutor(threads) as team:
-        return max(team.map(call, range(threads)))
+    """Run all calls at once, the first one in this thread and each other in one of its own."""
+    others = [start(partial(call, thread)) for thread in range(1, threads)]
+    return max([call(0), *(other.result() for other in others)])

@@ -207,8 +207,9 @@ def test_the_interpreter_ends_while_a_daemon_trains(n_threads):
     assert run_python(AT_THE_END, n_threads, "daemon") == "ends "
 
 
-def test_the_interpreter_waits_for_a_thread_that_trains():
-    assert sorted(run_python(AT_THE_END, "1", "no daemon").split()) == ["ends", "trained"]
+@pytest.mark.parametrize("n_threads", ["1", "2"])
+def test_the_interpreter_waits_for_a_thread_that_trains(n_threads):
+    assert sorted(run_python(AT_THE_END, n_threads, "no daemon").split()) == ["ends", "trained"]
 
 
 def test_bits_are_those_of_this_process():
