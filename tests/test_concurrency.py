@@ -149,15 +149,18 @@ READERS += ["layer_errors", "hessian_vector_product"]
 def test_a_training_that_begins_while_an_answer_is_computed_is_noticed(name, monkeypatch):
     X, y = blobs()
     net = MLP([4, 5, 3], seed=0)
-    run = Workspace.run
 
-    def run_late(workspace, *arguments):
-        monkeypatch.undo()
-        with ThreadPoolExecutor(1) as other:
-            other.submit(net.fit, X, y, epochs=1).result()
-        return run(workspace, *arguments)
+    def late(run):
+        def run_late(workspace, *arguments):
+            monkeypatch.undo()
+            with ThreadPoolExecutor(1) as other:
+                other.submit(net.fit, X, y, epochs=1).result()
+            return run(workspace, *arguments)
 
-    monkeypatch.setattr(Workspace, "run", run_late)
+        return run_late
+
+    monkeypatch.setattr(Workspace, "run", late(Workspace.run))
+    monkeypatch.setattr(Workspace, "forward", late(Workspace.forward))
     with pytest.raises(RuntimeError, match="change while they are read"):
         CALLS[name](net, X, y)
     CALLS[name](net, X, y)
