@@ -1,5 +1,6 @@
 """Several processes, other people's threads, and the end of the interpreter."""
 
+import importlib
 import multiprocessing
 import os
 import subprocess
@@ -172,10 +173,18 @@ def run_python(code, *arguments, **environment):
     return done.stdout
 
 
-@pytest.mark.parametrize("layer", ["omp", "tbb", "workqueue"])
-def test_a_threading_layer_of_numbas_makes_no_difference(layer):
+def is_installed(layer):
+    """Whether numba can load what this layer is made of: TBB, for one, is a library of its own."""
     pool = {"omp": "omppool", "tbb": "tbbpool", "workqueue": "workqueue"}[layer]
-    pytest.importorskip(f"numba.np.ufunc.{pool}", exc_type=ImportError)
+    try:
+        importlib.import_module(f"numba.np.ufunc.{pool}")
+    except ImportError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("layer", [*filter(is_installed, ["omp", "tbb", "workqueue"])])
+def test_a_threading_layer_of_numbas_makes_no_difference(layer):
     order = "before" if layer == "omp" else "after"  # of our threads, the layer started
     assert run_python(BESIDE, order, layer, NUMBA_THREADING_LAYER=layer) == trained(0)[0].hex()
 
