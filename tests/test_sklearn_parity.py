@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from sklearn_pairs import assert_same_model, both, problem, same_fit, SOLVERS
 
+from fastbp import pace
 from fastbp.sklearn import epochs
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -212,7 +213,7 @@ def test_steps_in_many_calls_of_a_kernel_or_in_few(monkeypatch):
     X, y = problem("digits")
     run, calls, models = epochs.Epochs.run, [], []
     monkeypatch.setattr(epochs.Epochs, "run", lambda self, *all: calls.append(1) or run(self, *all))
-    monkeypatch.setattr(epochs, "FLOPS_PER_CALL", 1)  # one step a call, at first
+    monkeypatch.setattr(pace, "FLOPS_PER_CALL", 1)  # one step a call, at first
     counts = []
     for seconds in (0, np.inf):
         monkeypatch.setattr(epochs, "SHORT_CALL", seconds)
