@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from fastbp.architecture import Architecture
 
-__all__ = ["BRIEF", "LONG", "step_work", "steps_per_call"]
+__all__ = ["BRIEF", "LONG", "SHORT_CALL", "step_work", "steps_per_call"]
 
-FLOPS_PER_CALL = 2e8  # some 50 ms
+FLOPS_PER_CALL = 2e8  # 2 to 50 ms, by processor and net
+# A call that took less seconds may take on twice the steps: calling costs 50 us, and with threads
+# three times that. How the steps are divided into calls changes no bit.
+SHORT_CALL = 0.02
 BRIEF = 1e7  # rows times parameters of a training that one such call makes with ease
-LONG = 2e9  # of one call for which Ctrl-C should not have to wait
+LONG = 2e10  # of one call for which Ctrl-C should not have to wait: a tenth of a second, or more
 
 
 def step_work(net: Architecture, batch_size: int) -> float:
@@ -21,5 +24,5 @@ def step_work(net: Architecture, batch_size: int) -> float:
 
 
 def steps_per_call(net: Architecture, batch_size: int) -> int:
-    """Return how many steps last some 50 ms; one at least."""
+    """Return how many steps a call may begin with; one at least."""
     return max(1, int(FLOPS_PER_CALL // step_work(net, batch_size)))

@@ -1,8 +1,8 @@
 """The loop over epochs behind MLP.fit and MLP.partial_fit.
 
-An epoch is a few calls of the kernel epoch.train, each so many steps that it lasts some 50 ms, so
-that Ctrl-C is heard and the progress bar moves in between. The steps of a call are counted, not
-timed, and how they are divided changes no bit of the result. Nothing is allocated between them.
+An epoch is a few calls of the kernel epoch.train, each of so many steps that it lasts some 20 to
+50 ms (pace.py), so that Ctrl-C is heard and the progress bar moves in between. How the steps are
+divided into calls changes no bit of the result. Nothing is allocated between them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from fastbp.kernels import checks
 from fastbp.kernels import epoch as epoch_kernel
 from fastbp.memory import Memory, Scratch
 from fastbp.monitor import require_recorded
-from fastbp.pace import BRIEF, LONG
+from fastbp.pace import BRIEF, LONG, SHORT_CALL
 from fastbp.progress import Progress
 from fastbp.settings import Settings
 from fastbp.threads import run_on_threads
@@ -139,9 +139,13 @@ class Training:
             # From the natural order, so that an epoch depends on the random state alone.
             self.order[:] = self.natural
             self.net._rng.shuffle(self.order)
-        for first in range(0, self.steps, self.scratch.steps_per_call):
-            last = min(first + self.scratch.steps_per_call, self.steps)
+        last = 0
+        while last < self.steps:
+            first, last = last, min(last + self.scratch.steps_per_call, self.steps)
+            called = time.perf_counter()
             status = self.make_steps(first, last, rates, steps_before)
+            if time.perf_counter() - called < SHORT_CALL:
+                self.scratch.steps_per_call *= 2
             if status == epoch_kernel.INPUT_NOT_FINITE:
                 raise NotFinite
             if status == epoch_kernel.COST_NOT_FINITE:

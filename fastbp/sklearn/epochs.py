@@ -12,7 +12,7 @@ import scipy.sparse
 
 from fastbp.kernels import epoch as epoch_kernel
 from fastbp.kernels import layout
-from fastbp.pace import steps_per_call
+from fastbp.pace import SHORT_CALL, steps_per_call
 from fastbp.settings import dropout_rates
 from fastbp.sklearn.network import dense, kernel_data, Network, row_blocks
 from fastbp.sklearn.optimizer import Optimizer, rule_of
@@ -23,8 +23,6 @@ from fastbp.workspace import Workspace
 
 __all__ = ["Epochs"]
 
-# A call of a kernel that takes less seconds may take on twice the steps: calling costs 50 us.
-SHORT_CALL = 0.01
 CALLER = 6  # from batch_size up to sklearn.base, as in stochastic.py
 
 
