@@ -181,7 +181,9 @@ class Snapshot:
                 if version == VERSION:
                     return cls(net, parameters, **contents(found, net, file))
             except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
-                raise refused(name, path, f"holds no training that can go on ({error!r})") from None
+                raise refused(
+                    name, path, f"holds no training that can go on ({error!r:.200})"
+                ) from None
             except RecursionError:
                 raise refused(name, path, "holds no training that can go on") from None
         reason = f"has checkpoint version {shown(version)}, expected {VERSION}"
@@ -195,6 +197,8 @@ def contents(found: dict[str, Any], net: Architecture, file: Any) -> dict[str, A
     # (1, 0) where the optimizer remembers nothing.
     if slots.dtype != net.dtype or slots.shape[1:] not in ((net.n_parameters,), (0,)):
         raise ValueError(f"slots of shape {slots.shape} and dtype {slots.dtype}")
+    if not np.isfinite(slots).all():
+        raise ValueError("NaN or infinity among the slots")
     history = {str(name): file.get_tensor(f"history.{name}") for name in found["history"]}
     history["loss"]  # whose length no number in the header can make up
     for name, numbers in history.items():

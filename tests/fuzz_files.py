@@ -23,7 +23,8 @@ from mnist_files import book_pickle, python2_book_pickle, SMALL
 from mutations import blindly, inside_gzip, inside_zip, json_text, pick, safetensors_header
 
 import fastbp
-from fastbp import MLP
+from fastbp import Checkpoint, EarlyStopping, MLP
+from fastbp.checkpoint import Snapshot
 from fastbp.datasets import load_mnist
 from fastbp.nndl import network2
 
@@ -83,6 +84,27 @@ def saved(file_name, net):
     return write
 
 
+def checkpoint(folder):
+    """A checkpoint of a training with most that one can remember."""
+    path = folder / "training.safetensors"
+    net, (X, y) = MLP([4, 3, 2], seed=0), trained_on()
+    callbacks = [Checkpoint(path), EarlyStopping("loss", patience=5)]
+    net.fit(X, y, epochs=2, dropout=0.2, callbacks=callbacks)
+    return path
+
+
+def trained_on():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(20, 4)), rng.integers(0, 2, 20)
+
+
+def check_snapshot(snapshot):
+    assert snapshot.slots.shape[-1] in (0, snapshot.net.n_parameters)
+    assert np.isfinite(snapshot.slots).all()
+    assert np.isfinite(snapshot.parameters).all()
+    assert len(snapshot.history["loss"]) == snapshot.epoch
+
+
 def mnist(file_name, content, *damage):
     """A data set in a single file."""
     return Format(written(file_name, content), load_mnist, check_mnist, list(damage))
@@ -107,6 +129,12 @@ FORMATS = {
         saved("net.safetensors", MLP([4, 3, 2], activation=["tanh"], seed=0)),
         MLP.load,
         check_net,
+        [safetensors_header] * 6,
+    ),
+    "checkpoint": Format(
+        checkpoint,
+        lambda path: Snapshot.read("resume", path),
+        check_snapshot,
         [safetensors_header] * 6,
     ),
     "book's network": Format(
@@ -219,7 +247,9 @@ def main():
     watch = Watch()
     with tempfile.TemporaryDirectory() as scratch:
         codecs.lookup("raw_unicode_escape")  # Python loads codecs where they are first used
-        check_net(MLP([4, 3, 2]))  # numba's compiler needs memory of its own
+        # Numba's compiler needs memory of its own.
+        check_net(MLP([4, 3, 2]))
+        MLP([4, 3, 2]).fit(*trained_on(), epochs=1)
         status = Path("/proc/self/status").read_text()
         used = 1024 * int(status.split("VmSize:")[1].split()[0])
         resource.setrlimit(resource.RLIMIT_AS, (used + 2 * MOST_MEMORY,) * 2)
