@@ -200,7 +200,7 @@ class MLP(Net):
         [0, 1, 1, 0]
         """
         epochs = integer("epochs", epochs)
-        if optimizer == "lbfgs":
+        if isinstance(optimizer, str) and optimizer == "lbfgs":  # an array is compared by element
             optimizer = LBFGS()
         if isinstance(optimizer, FullBatch):
             off = {"l1": l1, "dropout": dropout, "max_norm": max_norm, "clip_norm": clip_norm}
