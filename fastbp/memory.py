@@ -10,7 +10,7 @@ from fastbp.architecture import Architecture
 from fastbp.checkpoint import Snapshot
 from fastbp.kernels import layout
 from fastbp.optimizers import Optimizer
-from fastbp.pace import LONG, step_work, steps_per_call
+from fastbp.pace import LONG, Pace, step_work
 from fastbp.settings import Settings
 from fastbp.validation import Array
 from fastbp.workspace import Workspace
@@ -62,7 +62,7 @@ class Scratch:
 
     def __init__(self, net: Architecture, settings: Settings, memory: Memory) -> None:
         self.key = self.needs(settings, memory)
-        self.steps_per_call = steps_per_call(net, settings.batch_size)
+        self.pace = Pace(net, settings.batch_size)
         self.workspace = Workspace(net, settings.batch_size, settings.threads, in_place=True)
         clips = settings.rule.clip_norm > 0
         self.gradient: Array = layout.aligned_zeros(net.n_parameters if clips else 0, net.dtype)

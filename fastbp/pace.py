@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastbp.architecture import Architecture
 
-__all__ = ["BRIEF", "LONG", "SHORT_CALL", "step_work", "steps_per_call"]
+__all__ = ["BRIEF", "LONG", "Pace", "step_work"]
 
 FLOPS_PER_CALL = 2e8  # 2 to 50 ms, by processor and net
 # A call that took less seconds may take on twice the steps: calling costs 50 us, and with threads
@@ -23,6 +23,19 @@ def step_work(net: Architecture, batch_size: int) -> float:
     return 2e3 + 20 * net.n_parameters + batch_size * (500 + 100 * neurons + 6 * net.n_parameters)
 
 
-def steps_per_call(net: Architecture, batch_size: int) -> int:
-    """Return how many steps a call may begin with; one at least."""
-    return max(1, int(FLOPS_PER_CALL // step_work(net, batch_size)))
+class Pace:
+    """How many steps a call of a kernel takes on: twice as many while calls are short.
+
+    Attributes
+    ----------
+    steps : int
+        Of the next call; one at least.
+    """
+
+    def __init__(self, net: Architecture, batch_size: int) -> None:
+        self.steps = max(1, int(FLOPS_PER_CALL // step_work(net, batch_size)))
+
+    def observe(self, steps: int, seconds: float) -> None:
+        """Learn from a call. One that the end of an epoch has cut short tells nothing."""
+        if steps == self.steps and seconds < SHORT_CALL:
+            self.steps *= 2

@@ -26,7 +26,7 @@ from fastbp.kernels import checks
 from fastbp.kernels import epoch as epoch_kernel
 from fastbp.memory import Memory, Scratch
 from fastbp.monitor import require_recorded
-from fastbp.pace import BRIEF, LONG, SHORT_CALL
+from fastbp.pace import BRIEF, LONG
 from fastbp.progress import Progress
 from fastbp.settings import Settings
 from fastbp.threads import run_on_threads
@@ -141,11 +141,10 @@ class Training:
             self.net._rng.shuffle(self.order)
         last = 0
         while last < self.steps:
-            first, last = last, min(last + self.scratch.steps_per_call, self.steps)
+            first, last = last, min(last + self.scratch.pace.steps, self.steps)
             called = time.perf_counter()
             status = self.make_steps(first, last, rates, steps_before)
-            if time.perf_counter() - called < SHORT_CALL:
-                self.scratch.steps_per_call *= 2
+            self.scratch.pace.observe(last - first, time.perf_counter() - called)
             if status == epoch_kernel.INPUT_NOT_FINITE:
                 raise NotFinite
             if status == epoch_kernel.COST_NOT_FINITE:

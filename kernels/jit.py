@@ -133,7 +133,7 @@ class _CacheFiles:
         if hashlib.sha256(data).digest() != checksum:
             logger.warning("A compiled kernel is damaged on disk; compiling it again")
             return None
-        return pickle.loads(data)
+        return pickle.loads(data)  # as numba does; nobody else can write there: _is_private
 
     def save(self, key, compiled):
         """Keep a compiled kernel; where that is impossible, say so and go on without."""

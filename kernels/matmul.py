@@ -92,7 +92,7 @@ def matmul(alpha, A, B, beta, C, panel):
     if C.rows == 0 or C.columns == 0:  # a thread that has no share
         return
     is_narrow = C.columns <= FEW_COLUMNS and C.rows * C.columns <= PANEL_SIZE
-    if is_narrow and A.row_step == 1 and beta == 0.0:
+    if is_narrow and A.row_step == 1 and B.column_step != 0 and beta == 0.0:
         _matmul_few_columns(alpha, A, B, C, panel)
         return
     packs = B.column_step > 1 or (B.column_step == 1 and C.rows >= PACK_FROM)

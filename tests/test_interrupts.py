@@ -271,10 +271,21 @@ def test_a_long_iteration_is_left_alone(name, monkeypatch, anything_is_long):
 def test_calls_are_short_also_where_little_of_a_step_is_arithmetic(sizes, batch_size):
     """A step is taken for 0.5 us at least, a row for 0.1 us: 50 ms are at most so many."""
     net = Architecture.checked(sizes, "tanh", "linear", "quadratic", "float32")
-    calls = pace.steps_per_call(net, batch_size)
+    calls = pace.Pace(net, batch_size).steps
     assert 1 <= calls <= 1e5
     assert calls * batch_size <= max(5e5, batch_size)
     assert calls == 1 or calls * 6 * net.n_parameters * batch_size <= pace.FLOPS_PER_CALL
+
+
+def test_calls_grow_while_they_are_short_and_whole():
+    net = Architecture.checked([1, 1], "tanh", "linear", "quadratic", "float32")
+    ours = pace.Pace(net, 1)
+    first = ours.steps
+    ours.observe(first, 1.0)
+    ours.observe(first - 1, 0.0)  # the end of an epoch: otherwise 10,000 short epochs make 2^10000
+    assert ours.steps == first
+    ours.observe(first, 0.0)
+    assert ours.steps == 2 * first
 
 
 def test_large_images_are_distorted_a_few_at_a_time():

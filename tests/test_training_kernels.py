@@ -512,3 +512,15 @@ def test_blocks_of_tall_layers(neurons):
         rule = make_rule("adam", momentum=0.9, beta2=0.999, epsilon=1e-8, clip_norm=clip_norm)
         ends.append(network.train(network.data(X, y), rule, 0.01, rows).parameters)
     assert max_error(*ends) < DOUBLE
+
+
+def test_blocks_of_part_of_the_inputs():
+    """So many inputs that a block has not all of a neuron's; three are left for the last one."""
+    sizes, rows = [layout.BLOCK_SIZE + 3, 24, 1], 24
+    vector, X, y, _ = make_data(sizes, rows, dtype=np.float64)
+    ends = []
+    for clip_norm in (0.0, 1e9):
+        network = Network(sizes, "tanh", "linear", "quadratic", vector, np.float64, rows=rows)
+        rule = make_rule("adam", momentum=0.9, beta2=0.999, epsilon=1e-8, clip_norm=clip_norm)
+        ends.append(network.train(network.data(X, y), rule, 0.01, rows).parameters)
+    assert max_error(*ends) < DOUBLE

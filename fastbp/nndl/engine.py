@@ -19,7 +19,7 @@ from fastbp.history import History
 from fastbp.kernels import epoch, layout
 from fastbp.nndl.examples import Examples
 from fastbp.optimizers import SGD
-from fastbp.pace import steps_per_call
+from fastbp.pace import Pace
 from fastbp.validation import Array, message, read_only
 from fastbp.workspace import Workspace
 
@@ -122,7 +122,7 @@ class Engine:
         team = epoch.Team(np.zeros(16, np.int64), 0, 1)
         rule, report = SGD().rule(0.0, decay, 0.0, 0.0), np.zeros(4)
         # In short calls, so that Ctrl-C is heard.
-        at_once = steps_per_call(self.net, size)
+        at_once = Pace(self.net, size).steps
         for first in range(0, steps, at_once):
             last = min(first + at_once, steps)
             status = epoch.train(

@@ -12,7 +12,7 @@ import scipy.sparse
 
 from fastbp.kernels import epoch as epoch_kernel
 from fastbp.kernels import layout
-from fastbp.pace import SHORT_CALL, steps_per_call
+from fastbp.pace import Pace
 from fastbp.settings import dropout_rates
 from fastbp.sklearn.network import dense, kernel_data, Network, row_blocks
 from fastbp.sklearn.optimizer import Optimizer, rule_of
@@ -63,7 +63,7 @@ class Epochs:
         self.batch_size = batch_size(estimator.batch_size, self.rows)
         self.steps = -(-self.rows // self.batch_size)
         step_flops = 6.0 * network.n_parameters * self.batch_size
-        self.steps_per_call = steps_per_call(network, self.batch_size)
+        self.pace = Pace(network, self.batch_size)
         self.threads = checked_threads(estimator.n_threads, step_flops)
         self.workspace = Workspace(network, self.batch_size, self.threads, in_place=True)
         clipped = network.n_parameters if self.rule.clip_norm else 0
@@ -75,11 +75,11 @@ class Epochs:
         )
         self.order = np.arange(self.rows, dtype=np.int64)
         self.sparse: Any = None
-        self.at_once = self.steps_per_call // self.steps
+        self.at_once = self.pace.steps // self.steps
         if scipy.sparse.issparse(X):
             self.sparse, self.at_once = X.tocsr(), 0
             block = next(row_blocks(X))
-            self.steps_per_call = max(1, (block.stop - block.start) // self.batch_size)
+            self.pace.steps = max(1, (block.stop - block.start) // self.batch_size)
         else:
             self.data = kernel_data(network, dense(X, network.dtype), y, weights)
 
@@ -116,12 +116,11 @@ class Epochs:
         rows_pass = self.passes(order, rates, self.optimizer.t)
         first = 0
         while first < self.steps:
-            last = min(first + self.steps_per_call, self.steps)
+            last = min(first + self.pace.steps, self.steps)
             start = time.perf_counter()
             if self.sparse is None:
                 self.run(epoch_kernel.train, self.data, rows_pass, self.rule, first, last, report)
-                if time.perf_counter() - start < SHORT_CALL:
-                    self.steps_per_call *= 2
+                self.pace.observe(last - first, time.perf_counter() - start)
             else:
                 self.make_sparse_steps(order, rates, first, last, report)
             first = last
