@@ -15,8 +15,8 @@ __all__ = ["Workspace"]
 class Workspace:
     """A net's plan, and one arena that fits it.
 
-    Kernels overwrite the whole arena, so two threads must not share it: `run` gives the second one
-    an arena of its own, for that call.
+    Kernels overwrite the whole arena, so two threads must not share it: the second one gets one of
+    its own, for that call.
     """
 
     __slots__ = ("_busy", "arena", "plan", "table")
@@ -39,19 +39,16 @@ class Workspace:
 
     def forward(self, parameters: Array, X: Array, out: Array) -> int:
         """Call the kernel of that name; -1, or a row near which X is not finite."""
-        if not self._busy.acquire(blocking=False):
-            arena = self._new_arena(self.arena.dtype)
-            return int(forward(self.table, parameters, arena, X, out))
-        try:
-            return int(forward(self.table, parameters, self.arena, X, out))
-        finally:
-            self._busy.release()
+        return int(self._call(forward, self.table, parameters, X, out))
 
     def run(self, kernel: Callable[..., Any], parameters: Array, *arguments: Any) -> Any:
-        """Call an inference or gradient kernel: kernel(plan, parameters, arena, ...)."""
+        """Call another inference or gradient kernel: kernel(plan, parameters, arena, ...)."""
+        return self._call(kernel, self.plan, parameters, *arguments)
+
+    def _call(self, kernel: Any, plan: Any, parameters: Array, *arguments: Any) -> Any:
         if not self._busy.acquire(blocking=False):
-            return kernel(self.plan, parameters, self._new_arena(self.arena.dtype), *arguments)
+            return kernel(plan, parameters, self._new_arena(self.arena.dtype), *arguments)
         try:
-            return kernel(self.plan, parameters, self.arena, *arguments)
+            return kernel(plan, parameters, self.arena, *arguments)
         finally:
             self._busy.release()

@@ -124,7 +124,7 @@ class Search:
 
     def setup(self, peer):
         if len(os.sched_getaffinity(0)) < 2:
-            raise NotImplementedError("one core cannot tell")
+            raise NotImplementedError("one core cannot tell")  # asv skips it
         self.search = search(peer)
         self.data = examples("digits", 300 if SMALL else 1797)
 

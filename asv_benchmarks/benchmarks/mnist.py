@@ -62,13 +62,14 @@ class MNIST:
         for peer, kind in PEERS.items():
             try:
                 require(*kind.modules)
-            except NotImplementedError:
+            except NotImplementedError:  # what `require` raises; `setup` skips this peer
                 continue
             races[peer] = run(peer, mnist)
         return races
 
     def setup(self, races, peer):
         if peer not in races:
+            # asv skips it.
             raise NotImplementedError("not installed, or MNIST is not in the cache")
 
     def track_seconds_to_98_percent(self, races, peer):

@@ -28,7 +28,7 @@ class Threads:
 
     def setup(self, cell, threads):
         if len(os.sched_getaffinity(0)) < 2:
-            raise NotImplementedError("one core cannot tell")
+            raise NotImplementedError("one core cannot tell")  # asv skips it
         self.trainer = trainer(CELLS[cell], None if threads == "auto" else threads)
         self.trainer.restore()
 

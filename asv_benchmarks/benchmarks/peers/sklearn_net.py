@@ -68,4 +68,5 @@ class SkLearn(Peer):
         return self.net.predict_proba(X) if self.is_classifier else self.net.predict(X)
 
     def value_and_grad(self) -> object:
+        # asv skips it: a peer that has no such function is no zero in its graphs.
         raise NotImplementedError("scikit-learn keeps its gradient to itself")
