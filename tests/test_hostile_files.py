@@ -9,11 +9,11 @@ import os
 import struct
 import subprocess
 import sys
-import tracemalloc
 from pathlib import Path
 
 import pytest
 from api_problems import everything
+from refusals import refused_cheaply
 
 from fastbp import MLP
 from fastbp.nndl import network2
@@ -35,19 +35,6 @@ def test_damaged_files_are_read_or_refused(tmp_path):
         # Damage that is found at once, or never, would show little.
         assert 0 < report["read"] < RUNS / 2, report
         assert report["corpus"] > 2, report
-
-
-def refused_cheaply(load, path, reason):
-    tracemalloc.start()
-    try:
-        with pytest.raises(ValueError, match=reason) as caught:
-            load(path)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert str(path) in str(caught.value)
-    assert len(str(caught.value)) < 1000
-    assert peak < 2e6 + 20 * path.stat().st_size
 
 
 def safetensors(path, tensors, sizes, body=b"", **metadata):
