@@ -18,11 +18,11 @@ import glob
 import json
 import os
 import shutil
-import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -38,13 +38,9 @@ from fastbp.serialization import (
 )
 from fastbp.validation import Array, integer, message, shown
 
-if TYPE_CHECKING:
-    from fastbp.settings import Settings
-
-__all__ = ["Checkpoint", "Snapshot", "checked_resume", "compare", "described"]
+__all__ = ["Checkpoint", "Snapshot", "checked_path", "write_checkpoints"]
 
 VERSION = 1
-SAMPLED_ROWS = 256  # of the data, to tell whether they are the same
 
 
 class Checkpoint:
@@ -190,6 +186,25 @@ class Snapshot:
         raise refused(name, path, f"{reason}; a newer fastbp may read it")
 
 
+def write_checkpoints(
+    checkpoints: Iterable[Checkpoint],
+    epoch: int,
+    is_last: bool,
+    snapshot: Callable[[], Snapshot],
+    check: Callable[[], None],
+) -> None:
+    """Write those which are due; where one cannot be written, say so and go on."""
+    for checkpoint in checkpoints:
+        if checkpoint.is_due(epoch, is_last):
+            try:
+                snapshot().write(checkpoint.path, check)
+            except OSError as error:
+                warnings.warn(
+                    f"no checkpoint was written after epoch {epoch}, and training goes on: {error}",
+                    stacklevel=5,
+                )
+
+
 def contents(found: dict[str, Any], net: Architecture, file: Any) -> dict[str, Any]:
     """Return Snapshot's fields from the JSON and the tensors, or raise one error or another."""
     epoch = integer("epoch", found["epoch"])
@@ -227,79 +242,6 @@ def checked_random_state(state: dict[str, Any]) -> dict[str, Any]:
     generator = np.random.PCG64(0)
     generator.state = state  # type: ignore[assignment]
     return dict(generator.state)
-
-
-def checked_resume(resume: object, net: Architecture) -> Snapshot | None:
-    """Return what to go on from; None to begin, where there is no such file yet."""
-    if resume is None:
-        return None
-    path = checked_path("resume", resume)
-    if not path.exists() and path.parent.is_dir():
-        return None
-    snapshot = Snapshot.read("resume", path)
-    if snapshot.net != net:
-        got, expected = summary(snapshot.net), f"one of this net, {summary(net)}"
-        raise ValueError(message("resume", f"a checkpoint of {got}", expected))
-    return snapshot
-
-
-def compare(snapshot: Snapshot, settings: Mapping[str, str], epochs: int) -> None:
-    """Raise unless training with these settings goes on as the checkpoint's did."""
-    advice = "to train on with other arguments, use MLP.load and fit without resume"
-    for name, value in settings.items():
-        saved = snapshot.settings.get(name)
-        if value != saved:
-            raise ValueError(message(name, value, f"{saved}, as in the checkpoint", advice))
-    if epochs < snapshot.epoch:
-        expected = f"at least the {snapshot.epoch} that the checkpoint has behind it"
-        raise ValueError(message("epochs", str(epochs), expected, "epochs counts all of them"))
-
-
-def described(settings: Settings, data: Any, validation: Any) -> dict[str, str]:
-    """Return, as text, what the bits of the result depend on besides net and random state."""
-    rule = settings.rule
-    values = {
-        "optimizer": settings.optimizer,
-        "batch_size": settings.batch_size,
-        "l1": rule.l1,
-        "l2": rule.l2,
-        "dropout": settings.dropout[1:-1].tolist(),
-        "max_norm": rule.max_norm,
-        "clip_norm": rule.clip_norm,
-        "shuffle": settings.shuffle,
-        "augment": settings.augment,
-    }
-    told = {name: as_text(value) for name, value in values.items()}
-    told |= {"X": fingerprint(data.X), "y": fingerprint(data.labels, data.targets)}
-    told["sample_weight and class_weight"] = fingerprint(data.weights)
-    told["validation_data"] = "None" if validation is None else fingerprint(*validation)
-    return told
-
-
-def as_text(value: object) -> str:
-    """Return repr, but without the address of an object in memory."""
-    if is_dataclass(value):
-        inner = ", ".join(f"{f.name}={as_text(getattr(value, f.name))}" for f in fields(value))
-        return f"{type(value).__qualname__}({inner})"
-    return type(value).__qualname__ if type(value).__repr__ is object.__repr__ else repr(value)
-
-
-def fingerprint(*arrays: Array) -> str:
-    """Return the number of rows, and a checksum of some of them."""
-    rows, checksum = max(len(array) for array in arrays), 0
-    for array in arrays:
-        if len(array):
-            some = np.linspace(0, len(array) - 1, min(len(array), SAMPLED_ROWS)).astype(np.int64)
-            checksum = zlib.crc32(array[some].tobytes(), checksum)
-    return f"{rows} rows with checksum {checksum:08x}" if rows else "None"
-
-
-def summary(net: Architecture) -> str:
-    """Return an architecture in a few words."""
-    return (
-        f"sizes {list(net.sizes)}, activation {list(net.activations)}, output {net.output!r}, "
-        f"loss {net.loss!r}, {net.dtype}"
-    )
 
 
 def checked_path(name: str, path: object) -> Path:

@@ -15,7 +15,7 @@ from fastbp.settings import Settings
 from fastbp.validation import Array
 from fastbp.workspace import Workspace
 
-__all__ = ["Memory", "Scratch"]
+__all__ = ["Memory", "Scratch", "fresh_slots", "other_memory", "resumed_slots"]
 
 
 @dataclass
@@ -32,10 +32,9 @@ class Memory:
     @classmethod
     def fresh(cls, optimizer: Optimizer, net: Architecture, rng: np.random.Generator) -> Memory:
         """Return what is known before the first step."""
-        shape = (optimizer.slots, net.n_parameters) if optimizer.slots else (1, 0)
         return cls(
             optimizer=optimizer,
-            slots=layout.aligned_zeros(shape, net.dtype),
+            slots=fresh_slots(optimizer.slots, net),
             seed=int(rng.integers(2**63 - 1)),
             schedule=optimizer.schedule.start(),
         )
@@ -43,12 +42,9 @@ class Memory:
     @classmethod
     def resumed(cls, optimizer: Optimizer, snapshot: Snapshot) -> Memory:
         """Return what was known when a checkpoint was written, or raise."""
-        shape = (optimizer.slots, snapshot.net.n_parameters) if optimizer.slots else (1, 0)
-        lengths = len(snapshot.schedule), len(optimizer.schedule.start())
-        if snapshot.slots.shape != shape or lengths[0] != lengths[1]:
-            raise ValueError("resume: the checkpoint's optimizer remembers other things than this")
-        slots: Array = layout.aligned_zeros(shape, snapshot.net.dtype)
-        slots[:] = snapshot.slots
+        if len(snapshot.schedule) != len(optimizer.schedule.start()):
+            raise other_memory()
+        slots = resumed_slots(optimizer.slots, snapshot)
         return cls(
             optimizer, slots, snapshot.seed, snapshot.schedule, snapshot.steps, snapshot.epoch
         )
@@ -80,3 +76,24 @@ class Scratch:
         """Return what two trainings of a net share if they can use the same arrays."""
         clips = settings.rule.clip_norm > 0
         return settings.batch_size, settings.threads, clips, memory.slots.shape
+
+
+def fresh_slots(count: int, net: Architecture) -> Array:
+    """Return so many vectors of zeros; an optimizer that remembers none has one of length 0."""
+    shape = (count, net.n_parameters) if count else (1, 0)
+    slots: Array = layout.aligned_zeros(shape, net.dtype)
+    return slots
+
+
+def resumed_slots(count: int, snapshot: Snapshot) -> Array:
+    """Return a checkpoint's vectors, or raise if they are not so many."""
+    slots = fresh_slots(count, snapshot.net)
+    if snapshot.slots.shape != slots.shape:
+        raise other_memory()
+    slots[:] = snapshot.slots
+    return slots
+
+
+def other_memory() -> ValueError:
+    """Return the error of a checkpoint that another optimizer's training wrote."""
+    return ValueError("resume: the checkpoint's optimizer remembers other things than this")

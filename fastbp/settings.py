@@ -71,6 +71,21 @@ class Settings:
             threads=checked_threads(threads, 6.0 * net.n_parameters * size),
         )
 
+    def told(self) -> dict[str, object]:
+        """Return what the bits of the result depend on, by the names of fit's arguments."""
+        rule = self.rule
+        return {
+            "optimizer": self.optimizer,
+            "batch_size": self.batch_size,
+            "l1": rule.l1,
+            "l2": rule.l2,
+            "dropout": self.dropout[1:-1].tolist(),
+            "max_norm": rule.max_norm,
+            "clip_norm": rule.clip_norm,
+            "shuffle": self.shuffle,
+            "augment": self.augment,
+        }
+
 
 def limit(name: str, value: object) -> float:
     """Return the limit of a norm, and 0, which the kernels read as no limit, for None."""

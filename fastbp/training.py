@@ -16,7 +16,7 @@ import numpy as np
 
 from fastbp.architecture import Architecture
 from fastbp.augment import Expansion
-from fastbp.checkpoint import checked_resume, compare, described, Snapshot
+from fastbp.checkpoint import Snapshot, write_checkpoints
 from fastbp.data import dataset, refuse_not_finite, refuse_not_finite_parameters
 from fastbp.errors import DivergenceError
 from fastbp.evaluation import ClassifierScores, counts_hits, evaluate, RegressionScores
@@ -28,6 +28,7 @@ from fastbp.memory import Memory, Scratch
 from fastbp.monitor import require_recorded
 from fastbp.pace import BRIEF, LONG
 from fastbp.progress import Progress
+from fastbp.resuming import resumption
 from fastbp.settings import Settings
 from fastbp.threads import run_on_threads
 from fastbp.validation import all_finite, Array, message, read_only, shown
@@ -88,25 +89,18 @@ class Training:
                 if self.settings.callbacks:
                     with self.interrupts.at_once():
                         stops = self.settings.callbacks.epoch_end(self.net, logs)
-                self.write_checkpoints(epoch, is_last=stops or epoch == epochs)
+                write_checkpoints(
+                    self.settings.callbacks.checkpoints,
+                    epoch,
+                    stops or epoch == epochs,
+                    self.snapshot,
+                    self.interrupts.check,
+                )
                 self.interrupts.check()
                 if stops:
                     break
         finally:
             progress.close()
-
-    def write_checkpoints(self, epoch: int, is_last: bool) -> None:
-        """Write those which are due; where one cannot be written, say so and go on."""
-        for checkpoint in self.settings.callbacks.checkpoints:
-            if checkpoint.is_due(epoch, is_last):
-                try:
-                    self.snapshot().write(checkpoint.path, self.interrupts.check)
-                except OSError as error:
-                    warnings.warn(
-                        f"no checkpoint was written after epoch {epoch}, and training goes on: "
-                        f"{error}",
-                        stacklevel=5,
-                    )
 
     def snapshot(self) -> Snapshot:
         """Return what is known after an epoch."""
@@ -295,7 +289,9 @@ def train(
         names = recorded(architecture, data, validation)
         if (monitor := chosen.optimizer.schedule.monitored) is not None:
             require_recorded(monitor, names)
-        snapshot, told = checkpoints(architecture, data, validation, chosen, resume, epochs)
+        snapshot, told = resumption(
+            architecture, data, validation, chosen.told(), chosen.callbacks, resume, epochs
+        )
         chosen.callbacks.begin(net, names)
         # One call of the kernel, in this thread, can be interrupted as any other function.
         is_brief = carry_over and validation is None and chosen.threads == 1
@@ -343,17 +339,3 @@ def train(
                 stacklevel=3,
             )
         return training.history
-
-
-def checkpoints(
-    net: Architecture, data: Any, validation: Any, settings: Settings, resume: object, epochs: int
-) -> tuple[Snapshot | None, dict[str, str]]:
-    """Return what to go on from, and what checkpoints say of this training; or raise."""
-    callbacks = settings.callbacks
-    if resume is None and not callbacks.checkpoints:
-        return None, {}
-    told = described(settings, data, validation)
-    if (snapshot := checked_resume(resume, net)) is not None:
-        compare(snapshot, told, epochs)
-        callbacks.check_kinds(snapshot.callbacks)
-    return snapshot, told
