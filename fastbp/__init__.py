@@ -8,9 +8,10 @@ from fastbp.augment import Distortions, expand_shifts
 from fastbp.callbacks import EarlyStopping, LayerErrors
 from fastbp.checkpoint import Checkpoint
 from fastbp.errors import DivergenceError
-from fastbp.full_batch import LBFGS, NewtonCG
 from fastbp.history import History
+from fastbp.lbfgs import LBFGS
 from fastbp.mlp import MLP
+from fastbp.newton_cg import NewtonCG
 from fastbp.optimizers import Adagrad, Adam, AdamW, RMSprop, SGD
 from fastbp.plateau import ReduceOnPlateau
 from fastbp.schedules import (

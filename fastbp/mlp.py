@@ -12,10 +12,12 @@ import numpy.typing as npt
 
 from fastbp.architecture import Architecture
 from fastbp.augment import Distortions
-from fastbp.full_batch import FullBatch, LBFGS, minimize
+from fastbp.full_batch import FullBatch
 from fastbp.history import History
 from fastbp.initializers import initialize, INITIALIZERS
+from fastbp.lbfgs import LBFGS
 from fastbp.memory import Memory, Scratch
+from fastbp.minimization import minimize
 from fastbp.net import Net
 from fastbp.optimizers import Optimizer
 from fastbp.serialization import load, save
@@ -170,8 +172,7 @@ class MLP(Net):
         resume : str or path-like, optional
             A file that `Checkpoint` wrote, to go on from: the end has the same bits as without the
             break. Net, data, callbacks with a memory and all arguments that matter to the bits must
-            be as they were. Where there is no such file yet, training begins. Not for LBFGS and
-            NewtonCG.
+            be as they were. Where there is no such file yet, training begins.
 
         Returns
         -------
@@ -216,7 +217,8 @@ class MLP(Net):
                 class_weight=class_weight,
                 callbacks=callbacks,
                 progress=progress,
-                unused=off | {"augment": augment, "resume": resume},
+                resume=resume,
+                unused=off | {"augment": augment},
             )
         return train(
             self,

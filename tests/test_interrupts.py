@@ -17,12 +17,12 @@ from fastbp import (
     Checkpoint,
     Distortions,
     EarlyStopping,
-    full_batch,
     History,
     interrupts,
     LBFGS,
     memory,
     MLP,
+    objective,
     pace,
     training,
 )
@@ -255,13 +255,11 @@ def test_a_long_iteration_is_left_alone(name, monkeypatch, anything_is_long):
     net, stuck = net_for_blobs(), Stuck()
     before = net.parameters.copy()
     with monkeypatch.context() as patch:
-        place = full_batch if name == "evaluate" else full_batch.backward
+        place = objective if name == "evaluate" else objective.backward
         patch.setattr(place, name, lambda *_: stuck(None, None))
         with pytest.warns(UserWarning, match="interrupted in iteration 1"):
             assert net.fit(X, Y, optimizer=LBFGS()).epochs == 0
-    if name == "value_and_grad":
-        np.testing.assert_array_equal(net.parameters, before)
-    assert np.isfinite(net.parameters).all()
+    np.testing.assert_array_equal(net.parameters, before)
     net.fit(X, Y, epochs=2, optimizer=LBFGS())
     stuck.end()
 
