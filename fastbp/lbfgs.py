@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,7 +84,10 @@ class LBFGS(FullBatch):
 
     def could_remember(self, slots: Array) -> bool:
         """Whether all pairs have positive curvature, those aside which are not there yet."""
-        return all(dot(s, y) > 0 or not (s.any() or y.any()) for s, y in self.pairs(slots))
+        with np.errstate(over="ignore", invalid="ignore"):
+            return all(
+                0 < dot(s, y) < math.inf or not (s.any() or y.any()) for s, y in self.pairs(slots)
+            )
 
     def pairs(self, slots: Array) -> zip[tuple[Array, Array]]:
         """Return the pairs (s, y), the oldest first."""
