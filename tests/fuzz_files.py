@@ -23,7 +23,7 @@ from mnist_files import book_pickle, python2_book_pickle, SMALL
 from mutations import blindly, inside_gzip, inside_zip, json_text, pick, safetensors_header
 
 import fastbp
-from fastbp import Checkpoint, EarlyStopping, MLP
+from fastbp import Checkpoint, EarlyStopping, LBFGS, MLP
 from fastbp.checkpoint import Snapshot
 from fastbp.datasets import load_mnist
 from fastbp.nndl import network2
@@ -93,6 +93,13 @@ def checkpoint(folder):
     return path
 
 
+def lbfgs_checkpoint(folder):
+    path = folder / "training.safetensors"
+    net, (X, y) = MLP([4, 3, 2], seed=0), trained_on()
+    net.fit(X, y, epochs=4, optimizer=LBFGS(memory=3), callbacks=[Checkpoint(path)])
+    return path
+
+
 def trained_on():
     rng = np.random.default_rng(0)
     return rng.normal(size=(20, 4)), rng.integers(0, 2, 20)
@@ -133,6 +140,12 @@ FORMATS = {
     ),
     "checkpoint": Format(
         checkpoint,
+        lambda path: Snapshot.read("resume", path),
+        check_snapshot,
+        [safetensors_header] * 6,
+    ),
+    "checkpoint of L-BFGS": Format(
+        lbfgs_checkpoint,
         lambda path: Snapshot.read("resume", path),
         check_snapshot,
         [safetensors_header] * 6,

@@ -1,6 +1,6 @@
 """Train, be killed, go on, until the end: run by test_kills.py in a process of its own.
 
-    python killed.py FOLDER KILLS SEED
+    python killed.py FOLDER KILLS SEED OPTIMIZER
 
 A child of this process trains and writes a checkpoint after every epoch. It is killed at a random
 moment, and the next one resumes; a training that came to its end is compared with one that nobody
@@ -19,10 +19,26 @@ from pathlib import Path
 import numpy as np
 from api_problems import blobs, everything
 
-from fastbp import Adam, Checkpoint, EarlyStopping, LayerErrors, MLP, ReduceOnPlateau
+from fastbp import (
+    Adam,
+    Checkpoint,
+    EarlyStopping,
+    LayerErrors,
+    LBFGS,
+    MLP,
+    NewtonCG,
+    ReduceOnPlateau,
+)
 
-EPOCHS = 400
 X, Y = blobs(rows=300)
+ADAM = Adam(ReduceOnPlateau(0.005, "loss", patience=3, factor=0.8))
+TRAININGS = {
+    "adam": {"optimizer": ADAM, "epochs": 400, "dropout": 0.2},
+    "lbfgs": {"optimizer": LBFGS(0.0, memory=5), "epochs": 150, "l2": 1e-4},
+    "newton": {"optimizer": NewtonCG(0.0), "epochs": 50, "l2": 1e-4},
+}
+TRAINING = TRAININGS[sys.argv[4]]
+EPOCHS = TRAINING["epochs"]
 
 
 def train(path, threads):
@@ -35,13 +51,11 @@ def train(path, threads):
     history = net.fit(
         X,
         Y,
-        epochs=EPOCHS,
-        optimizer=Adam(ReduceOnPlateau(0.005, "loss", patience=3, factor=0.8)),
-        dropout=0.2,
         validation_data=(X[::3] + 0.1, Y[::3]),
         callbacks=callbacks,
         resume=path,
         threads=threads,
+        **TRAINING,
     )
     measured = {name: history[name] for name in history if "second" not in name}
     return everything(net), measured, callbacks[1].lengths

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from api_problems import blobs, everything, line
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize
 from sklearn.datasets import load_digits
 
 from fastbp import LBFGS, MLP, NewtonCG, SGD
 from fastbp.errors import DivergenceError
+from fastbp.kernels import backward, hessian
+from fastbp.line_search import Point
 
 
 @pytest.mark.parametrize("optimizer", [LBFGS(1e-4), NewtonCG(1e-6)])
@@ -31,6 +34,130 @@ def test_both_find_the_same_minimum_of_a_convex_cost():
     for net, optimizer in zip(nets, [LBFGS(1e-9), NewtonCG(1e-9)], strict=True):
         net.fit(X, y, epochs=500, optimizer=optimizer, l2=0.1)
     assert_allclose(nets[0].weights[0], nets[1].weights[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("optimizer", [LBFGS(1e-4), LBFGS(1e-4, memory=3), NewtonCG(1e-4)])
+def test_they_are_as_quick_as_scipys(optimizer, dtype, monkeypatch):
+    """To the same tolerance; of gradients and products H v, which cost two, together."""
+    X, y = load_digits(return_X_y=True)
+    X = X / 16
+    net, calls = MLP([64, 10], dtype=dtype, seed=0), []
+
+    def count(module, name):
+        kernel = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a: (calls.append(name), kernel(*a))[1])
+
+    def cost(vector):
+        net.parameters = vector
+        value, gradient = net.value_and_grad(X, y, l2=1e-3)
+        return value, gradient.astype(np.float64)
+
+    def product(vector, v):
+        net.parameters = vector
+        return net.hessian_vector_product(X, y, v.astype(dtype), l2=1e-3).astype(np.float64)
+
+    def stop(vector):
+        if np.abs(cost(vector)[1]).max() <= optimizer.tolerance:
+            raise StopIteration
+        calls.pop()
+
+    is_newton = isinstance(optimizer, NewtonCG)
+    method = "Newton-CG" if is_newton else "L-BFGS-B"
+    options = {"xtol": 1e-300} if is_newton else {"ftol": 0, "gtol": 0, "maxcor": optimizer.memory}
+    count(backward, "value_and_grad")
+    count(hessian, "hessian_vector_product")
+    start = net.parameters.astype(np.float64)
+    minimize(cost, start, jac=True, hessp=product if is_newton else None, method=method,
+             callback=stop, options=options | {"maxiter": 500})  # fmt: skip
+    theirs, theirs_cost = [*calls], cost(net.parameters)[0]
+    net.parameters = start
+    calls.clear()
+    net.fit(X, y, epochs=500, optimizer=optimizer, l2=1e-3)
+    ours = [*calls]
+    assert cost(net.parameters)[0] <= 1.001 * theirs_cost
+
+    def work(made):
+        return made.count("value_and_grad") + 2 * made.count("hessian_vector_product")
+
+    assert work(ours) <= 1.5 * work(theirs)  # rounding moves each by a fifth
+
+
+def test_the_direction_of_lbfgs_is_that_of_the_dense_matrix():
+    """Nocedal and Wright 2006, (7.16), with the scale (7.20)."""
+    rng = np.random.default_rng(0)
+    optimizer, n = LBFGS(memory=3), 6
+    slots, pairs = np.zeros((optimizer.slots, n)), []
+    before = Point(rng.standard_normal(n), 0.0, rng.standard_normal(n))
+    square = rng.standard_normal((n, n))
+    steepest = -before.gradient / np.linalg.norm(before.gradient)
+    assert_allclose(optimizer.direction(None, before, slots), steepest)
+    for _ in range(5):
+        w = before.parameters + rng.standard_normal(n)
+        after = Point(w, 0.0, before.gradient + square @ square.T @ (w - before.parameters))
+        optimizer.remember(before, after, slots)
+        pairs.append((w - before.parameters, after.gradient - before.gradient))
+        before = after
+    s, y = pairs[-1]
+    H = np.eye(n) * (s @ y) / (y @ y)
+    for s, y in pairs[-3:]:
+        V = np.eye(n) - np.outer(y, s) / (s @ y)
+        H = V.T @ H @ V + np.outer(s, s) / (s @ y)
+    assert_allclose(optimizer.direction(None, before, slots), -H @ before.gradient, rtol=1e-8)
+    # Where the curvature is negative, nothing is learned.
+    known = slots.copy()
+    optimizer.remember(before, Point(before.parameters + s, 0.0, before.gradient - y), slots)
+    assert_array_equal(slots, known)
+
+
+class Quadratic:
+    """Has the Hessian that it is given."""
+
+    def __init__(self, hessian):
+        self.hessian, self.products = hessian, 0
+
+    def curvature(self, point, direction):
+        self.products += 1
+        return self.hessian @ direction
+
+
+def test_the_direction_of_newton_solves_or_goes_down():
+    """Nocedal and Wright 2006, algorithm 7.1."""
+    n = 8
+    square = np.random.default_rng(1).standard_normal((n, n))
+    g = 1e-9 * np.random.default_rng(2).standard_normal(n)  # the nearer, the more exactly
+    point, slots = Point(np.zeros(n), 0.0, g), np.zeros((1, 0))
+    convex = Quadratic(square @ square.T + np.eye(n))
+    p = NewtonCG().direction(convex, point, slots)
+    assert_allclose(p, np.linalg.solve(convex.hessian, -g), rtol=1e-3)
+    # Negative curvature at once, and after a step or more.
+    assert_allclose(NewtonCG().direction(Quadratic(-np.eye(n)), point, slots), -g)
+    saddle = Quadratic(np.diag([*range(1, n), -0.1]))
+    p = NewtonCG().direction(saddle, point, slots)
+    assert 1 < saddle.products < n
+    assert p @ g < 0
+    # None at all is as bad as negative.
+    assert_allclose(NewtonCG().direction(Quadratic(np.zeros((n, n))), point, slots), -g)
+
+
+@pytest.mark.parametrize("optimizer", [LBFGS(0.0), NewtonCG(0.0)])
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_where_rounding_hides_the_way_down_training_ends(optimizer, activation):
+    """Or goes on in ever smaller steps; the cost never rises by more than its own rounding."""
+    X, y = blobs()
+    net = MLP([4, 6, 3], activation=activation, seed=0)
+    costs = [net.value_and_grad(X, y, l2=0.01)[0]]
+
+    def note(net, logs):
+        costs.append(net.value_and_grad(X, y, l2=0.01)[0])
+
+    history = net.fit(X, y, epochs=3000, optimizer=optimizer, l2=0.01, callbacks=[note])
+    assert history.epochs == len(costs) - 1 < 3000
+    assert np.isfinite(net.parameters).all()
+    assert (np.diff(costs) < 0).all()
+    assert np.abs(net.value_and_grad(X, y, l2=0.01)[1]).max() < (
+        0.02 if activation == "relu" else 1e-4
+    )
 
 
 def test_float32_and_the_name():
@@ -82,6 +209,29 @@ def test_divergence_keeps_the_last_iteration():
     with pytest.raises(DivergenceError):
         net.fit(X * 1e30, y, optimizer=LBFGS())
     assert_array_equal(net.parameters, before)
+
+
+@pytest.mark.parametrize("optimizer", [LBFGS(), NewtonCG()])
+def test_sums_that_overflow_are_divergence(optimizer):
+    X, y = line()
+    net = MLP([3, 1], output="linear", loss="quadratic", dtype="float64", seed=0)
+    before = net.parameters.copy()
+    with pytest.raises(DivergenceError, match="stopped being finite in epoch 1"):
+        net.fit(X.astype(np.float64) * 1e100, y, optimizer=optimizer)
+    assert_array_equal(net.parameters, before)
+
+
+@pytest.mark.parametrize("optimizer", [LBFGS(), NewtonCG()])
+def test_a_callback_that_sets_nan_is_told_so(optimizer):
+    X, y = blobs()
+
+    def spoil(net, logs):
+        net.biases[0][1] = np.nan
+
+    net = MLP([4, 6, 3], seed=0)
+    with pytest.raises(ValueError, match="parameters"):
+        net.fit(X, y, epochs=5, optimizer=optimizer, callbacks=[spoil])
+    assert np.isnan(net.biases[0][1])
 
 
 @pytest.mark.parametrize(
