@@ -28,6 +28,17 @@ def test_import_brings_no_optional_package():
     assert not foreign
 
 
+def test_lbfgs_and_newton_need_no_scipy():
+    code = (
+        "import sys; sys.modules['scipy'] = None\n"
+        "from fastbp import LBFGS, MLP, NewtonCG\n"
+        "for optimizer in [LBFGS(), NewtonCG()]:\n"
+        "    net = MLP([1, 2], seed=0)\n"
+        "    print(net.fit([[0.0], [1.0]], [0, 1], epochs=3, optimizer=optimizer, l2=0.1).epochs)"
+    )
+    assert run(code).split() == ["3", "3"]
+
+
 def test_import_compiles_nothing():
     code = (
         "import numba; from numba.core import event\n"

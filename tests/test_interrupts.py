@@ -22,6 +22,7 @@ from fastbp import (
     LBFGS,
     memory,
     MLP,
+    NewtonCG,
     objective,
     pace,
     training,
@@ -50,7 +51,12 @@ def handler_is_restored():
     assert after is signal.default_int_handler
 
 
-def test_ctrl_c_at_any_moment_loses_nothing(tmp_path):
+@pytest.mark.parametrize(
+    "training",
+    [{"dropout": 0.1}, {"optimizer": LBFGS(0.0)}, {"optimizer": NewtonCG(0.0)}],
+    ids=["Adam", "LBFGS", "NewtonCG"],
+)
+def test_ctrl_c_at_any_moment_loses_nothing(tmp_path, training):
     """In the kernels, between them, in callbacks, in writing: the end has the same bits."""
     path, draw, epochs = tmp_path / "run", random.Random(0), 150
     validation = (X[::2] + 0.1, Y[::2])
@@ -58,8 +64,8 @@ def test_ctrl_c_at_any_moment_loses_nothing(tmp_path):
     def fit(net, **arguments):
         callbacks = [EarlyStopping(patience=epochs), *arguments.pop("callbacks", [])]
         return net.fit(
-            X, Y, epochs=epochs, dropout=0.1, validation_data=validation, callbacks=callbacks,
-            **arguments,
+            X, Y, epochs=epochs, l2=0.01, validation_data=validation, callbacks=callbacks,
+            **training, **arguments,
         )  # fmt: skip
 
     whole = net_for_blobs()
@@ -81,7 +87,7 @@ def test_ctrl_c_at_any_moment_loses_nothing(tmp_path):
         assert np.isfinite(net.forward(X)).all()
         if history is not None:
             assert len(set(map(len, history.values()))) <= 1
-            if history.epochs == epochs:
+            if history.epochs == expected.epochs:
                 ends += 1
                 assert history.val_loss == expected.val_loss
                 assert everything(net) == everything(whole)

@@ -17,7 +17,7 @@ def test_the_oldest_versions_are_those_of_pyproject():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     admitted = [*project["dependencies"], *extras["test"], *extras["mnist"], *extras["plot"],
-                *extras["scipy"], *extras["sklearn"]]  # fmt: skip
+                *extras["sklearn"]]  # fmt: skip
     floors = {}
     for text in admitted:
         requirement = Requirement(text)
