@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits
 
 from fastbp import LBFGS, MLP, NewtonCG, SGD
 from fastbp.errors import DivergenceError
+from fastbp.full_batch import FullBatch
 from fastbp.kernels import backward, hessian
 from fastbp.line_search import Point
 
@@ -140,6 +141,31 @@ def test_the_direction_of_newton_solves_or_goes_down():
     assert_allclose(NewtonCG().direction(Quadratic(np.zeros((n, n))), point, slots), -g)
 
 
+class Uphill(FullBatch):
+    """Its directions never go down."""
+
+    slots = 1
+
+    def direction(self, objective, point, slots):
+        return point.gradient.astype(np.float64)
+
+
+def test_where_a_direction_leads_nowhere_the_steepest_is_tried():
+    X, y = blobs()
+    net = MLP([4, 6, 3], seed=0)
+    history = net.fit(X, y, epochs=10, optimizer=Uphill())
+    assert history.loss[9] < history.loss[4] < history.loss[0]
+    slots = np.ones((1, 2))
+    point = Point(np.ones(2), 1.0, np.ones(2))
+
+    class Bowl:
+        def evaluate(self, vector):
+            return Point(vector, vector @ vector / 2, vector)
+
+    assert Uphill().iterate(Bowl(), point, slots).cost < 1
+    assert not slots.any()  # what was remembered led uphill
+
+
 @pytest.mark.parametrize("optimizer", [LBFGS(0.0), NewtonCG(0.0)])
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 def test_where_rounding_hides_the_way_down_training_ends(optimizer, activation):
@@ -219,6 +245,17 @@ def test_sums_that_overflow_are_divergence(optimizer):
     with pytest.raises(DivergenceError, match="stopped being finite in epoch 1"):
         net.fit(X.astype(np.float64) * 1e100, y, optimizer=optimizer)
     assert_array_equal(net.parameters, before)
+
+
+def test_a_net_that_is_not_finite_is_refused_as_it_is():
+    X, y = blobs()
+    net = MLP([4, 6, 3], seed=0)
+    net.partial_fit(X, y)
+    net.biases[0][1] = np.nan
+    before = everything(net)
+    with pytest.raises(ValueError, match="parameters"):
+        net.fit(X, y, optimizer=LBFGS())
+    assert everything(net) == before
 
 
 @pytest.mark.parametrize("optimizer", [LBFGS(), NewtonCG()])

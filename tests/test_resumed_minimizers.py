@@ -11,7 +11,16 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from threadpoolctl import threadpool_limits
 
-from fastbp import Adam, Checkpoint, EarlyStopping, LayerErrors, LBFGS, MLP, NewtonCG
+from fastbp import (
+    Adam,
+    Checkpoint,
+    EarlyStopping,
+    LayerErrors,
+    LBFGS,
+    line_search,
+    MLP,
+    NewtonCG,
+)
 
 X, Y = blobs()
 EPOCHS = 12  # more than LBFGS(memory=3) remembers
@@ -134,10 +143,12 @@ CONVEX = {"epochs": 2000, "l2": 0.01}
 
 
 @each_optimizer
-@pytest.mark.parametrize("tolerance", [1e-3, 0.0], ids=["a minimum", "rounding"])
-def test_what_ended_by_itself_is_done(path, optimizer, tolerance):
-    """At a minimum, or where rounding lets no step go down: the last iteration is written."""
-    optimizer = type(optimizer)(tolerance)
+@pytest.mark.parametrize("ending", ["a minimum", "rounding", "a search given up"])
+def test_what_ended_by_itself_is_done(path, optimizer, ending, monkeypatch):
+    """At a minimum, or where no step is found that goes down: the last iteration is written."""
+    optimizer = type(optimizer)(1e-3 if ending == "a minimum" else 0.0)
+    if ending == "a search given up":
+        monkeypatch.setattr(line_search, "TRIALS", 1)
     trained = []
     callbacks = [lambda net, logs: trained.append(logs["epoch"]), Checkpoint(path, every=1000)]
     first = MLP([4, 3], seed=0)
@@ -152,13 +163,14 @@ def test_what_ended_by_itself_is_done(path, optimizer, tolerance):
 
 
 @each_optimizer
-def test_what_was_at_a_minimum_before_writes_nothing(path, optimizer):
+@pytest.mark.parametrize("tolerance", [1e-3, 0.0], ids=["a minimum", "rounding"])
+def test_what_was_at_a_minimum_before_writes_nothing(path, optimizer, tolerance):
     net = MLP([4, 3], seed=0)
-    net.fit(X, Y, optimizer=type(optimizer)(1e-3), **CONVEX)
+    while net.fit(X, Y, optimizer=type(optimizer)(tolerance), **CONVEX).epochs:
+        pass
     before = net.parameters.copy()
-    history = net.fit(
-        X, Y, optimizer=type(optimizer)(1e-3), callbacks=[Checkpoint(path)], resume=path, **CONVEX
-    )
+    arguments = {"optimizer": type(optimizer)(tolerance)} | CONVEX
+    history = net.fit(X, Y, callbacks=[Checkpoint(path)], resume=path, **arguments)
     assert history.epochs == 0
     assert not path.exists()
     np.testing.assert_array_equal(net.parameters, before)
