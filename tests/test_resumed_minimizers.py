@@ -295,3 +295,12 @@ def test_the_number_of_threads_may_be_another(path, optimizer):
 
     end(3, threads=1, callbacks=[Checkpoint(path)])
     assert end(9, threads=2, resume=path) == end(9, threads=1)
+
+
+@each_optimizer
+def test_a_folder_that_is_not_there_is_an_error_before_training(path, optimizer):
+    net = new_net()
+    before = everything(net)
+    with pytest.raises(FileNotFoundError, match="lost"):
+        fitted(optimizer, net=net, callbacks=[Checkpoint(path.parent / "lost" / "run")])
+    assert everything(net) == before
