@@ -12,7 +12,7 @@ overwrites the other deltas and, where one is asked for, the gradient.
 """
 
 from .activations import derivative
-from .batch import finish_row, gather_target
+from .batch import finish_rows, gather_target
 from .forward import forward_block
 from .jit import inlined, kernel
 from .matmul import column_range, matmul, matrix, transpose
@@ -82,7 +82,8 @@ def propagate_block(net, examples, first, last, scale):
         return False, cost
     for r in range(rows):
         gather_target(net, examples, first + r, r)
-        finish_row(net, r, scale)
+    finish_rows(net, 0, rows, scale)  # BP1
+    for r in range(rows):
         cost += net.arena[net.row_costs + r]
     for l in range(net.depth, 1, -1):
         error_below(net, l, rows, 0, layer_of(net, l - 1).neurons, False)

@@ -356,3 +356,18 @@ def max_lanes(typingctx, value):
         )
 
     return value.dtype(value), emit
+
+
+@intrinsic
+def first_true(typingctx, mask):
+    """Index of the first lane that is true, or how many lanes there are."""
+
+    def emit(context, builder, signature, arguments):
+        (mask,) = arguments
+        lanes = mask.type.count
+        # One more bit, always set, ends the search.
+        bits = builder.zext(builder.bitcast(mask, ir.IntType(lanes)), ir.IntType(64))
+        bits = builder.or_(bits, ir.IntType(64)(1 << lanes))
+        return builder.cttz(bits, ir.IntType(1)(1))
+
+    return types.int64(mask), emit
