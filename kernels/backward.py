@@ -11,7 +11,7 @@ so that the sums over rows are the mean gradient. Reads the parameters, z, a and
 overwrites the other deltas and, where one is asked for, the gradient.
 """
 
-from .activations import derivative
+from .activations import multiply_by_derivative
 from .batch import finish_rows, gather_target
 from .forward import forward_block
 from .jit import inlined, kernel
@@ -32,15 +32,14 @@ def error_below(net, l, rows, first, last, dropped):
     matmul(1.0, delta_matrix(net, l, rows), W, 0.0, delta_below, net.panel)
 
     below, arena = layer_of(net, l - 1), net.arena
+    if not dropped:
+        multiply_by_derivative(arena, below, rows, first, last)
+        return
     for r in range(rows):
         for j in range(first, last, lanes(arena)):
             at = r * below.row_step + j
-            if dropped:
-                sigma_prime = load(arena, below.dropped + at)
-            else:
-                z, a = load(arena, below.z + at), load(arena, below.a + at)
-                sigma_prime = derivative(below.activation, z, a)
-            store(arena, below.delta + at, load(arena, below.delta + at) * sigma_prime)
+            delta = load(arena, below.delta + at) * load(arena, below.dropped + at)
+            store(arena, below.delta + at, delta)
 
 
 @kernel
