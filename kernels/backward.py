@@ -45,11 +45,16 @@ def error_below(net, l, rows, first, last, dropped):
 @kernel
 def bias_gradient(net, l, rows, first, last, nabla_b, accumulate):
     """BP3: nabla_b = sum over rows of delta^l, of neurons first .. last-1; nabla_b a pointer."""
-    layer = layer_of(net, l)
+    layer, arena = layer_of(net, l), net.arena
+    step, in_fours = layer.row_step, rows - rows % 4
     for j in range(first, last, lanes(nabla_b)):
-        total = load_first(nabla_b, j - first, last - j if accumulate else 0)
-        for r in range(rows):
-            total = total + load(net.arena, layer.delta + r * layer.row_step + j)
+        total, row = load_first(nabla_b, j - first, last - j if accumulate else 0), layer.delta + j
+        for r in range(0, in_fours, 4):  # one after the other, each sum would wait for the last
+            at = row + r * step
+            pair = load(arena, at) + load(arena, at + step)
+            total = total + (pair + (load(arena, at + 2 * step) + load(arena, at + 3 * step)))
+        for r in range(in_fours, rows):
+            total = total + load(arena, row + r * step)
         store_first(nabla_b, j - first, total, last - j)
 
 
