@@ -21,7 +21,18 @@ C in any way without changing a bit.
 from typing import NamedTuple
 
 from .jit import inlined, kernel
-from .simd import advance, lanes, load_first, parts, pointer, prefetch, store
+from .simd import (
+    advance,
+    fma,
+    lanes,
+    load,
+    load_first,
+    parts,
+    pointer,
+    prefetch,
+    store,
+    store_first,
+)
 from .target import ALIGNMENT, VECTOR_BYTES
 from .tiles import (
     dot_columns,
@@ -91,6 +102,9 @@ def matmul(alpha, A, B, beta, C, panel):
     """C = alpha A B + beta C; `panel` points to PANEL_SIZE elements of this thread's own."""
     if C.rows == 0 or C.columns == 0:  # a thread that has no share
         return
+    if A.columns == 1 and B.column_step == 1:
+        _matmul_outer(alpha, A, B, beta, C)
+        return
     is_narrow = C.columns <= FEW_COLUMNS and C.rows * C.columns <= PANEL_SIZE
     if is_narrow and A.row_step == 1 and B.column_step != 0:
         _matmul_few_columns(alpha, A, B, beta, C, panel)
@@ -116,6 +130,26 @@ def matmul(alpha, A, B, beta, C, panel):
                         b = pack_panels(b, panel)
                     C_panel = column_range(row_range(C, i, i_end), p, p_end)
                     multiply_panel(alpha, A_slab, b, beta if k == 0 else 1.0, C_panel, ahead)
+
+
+@inlined
+def _matmul_outer(alpha, A, B, beta, C):
+    """C = alpha A B + beta C, of one column and one row, from the last row of C to the first.
+
+    A tile would begin and end for two multiply-adds a vector: 1.6 against 1.0 us for 30 x 784.
+    """
+    width = lanes(C.data)
+    whole = C.columns // width * width
+    for i in range(C.rows - 1, -1, -1):
+        a, c = alpha * A.data[i * A.row_step], advance(C.data, i * C.row_step)
+        for j in range(0, whole, width):
+            b = load(B.data, j) * a
+            store(c, j, b if beta == 0.0 else fma(load(c, j), beta, b))
+        if whole < C.columns:
+            count = C.columns - whole
+            b = load_first(B.data, whole, count) * a
+            b = b if beta == 0.0 else fma(load_first(c, whole, count), beta, b)
+            store_first(c, whole, b, count)
 
 
 @inlined
