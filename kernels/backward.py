@@ -18,7 +18,7 @@ from .forward import forward_block
 from .jit import inlined, kernel
 from .matmul import column_range, matmul, matrix, transpose
 from .net import a_matrix, delta_matrix, layer_of, open_data, open_net, rows_of, weight_matrix
-from .simd import lanes, load, load_first, pointer, store, store_first
+from .simd import lanes, load, load_first, pointer, store_first
 from .updates import penalize, penalty
 
 
