@@ -16,6 +16,7 @@ from fastbp.augment import Distortions, Expansion
 from fastbp.kernels import epoch
 from fastbp.nndl import engine, network
 from fastbp.sklearn import lbfgs, MLPClassifier, validation_set
+from fastbp.sklearn.epochs import Epochs
 from fastbp.sklearn.optimizer import Optimizer
 
 X, Y = blobs()
@@ -262,6 +263,20 @@ def test_an_estimator_counts_the_steps_made_before_ctrl_c(monkeypatch, anything_
     for one in (model, twin):
         one.partial_fit(X, Y)
     assert_array_equal(model._flat.vector, twin._flat.vector)
+
+
+def test_ctrl_c_is_heard_while_an_estimator_draws_the_orders_of_many_epochs(monkeypatch):
+    next_order = Epochs.next_order
+
+    def press_and_draw(self):
+        press_ctrl_c()
+        return next_order(self)
+
+    monkeypatch.setattr(Epochs, "next_order", press_and_draw)
+    model = estimator(max_iter=5)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        model.fit(X, Y)
+    assert model.n_iter_ == model._optimizer.t == 0
 
 
 def test_an_estimator_records_an_epoch_as_a_whole(monkeypatch):

@@ -86,6 +86,7 @@ class Epochs:
         """Make so many passes, and return their reports, (count, 6)."""
         orders = np.empty((count, self.rows), np.int64)
         for e in range(count):
+            self.interrupts.check()
             self.order = orders[e] = self.next_order()
         rates = np.empty((count, self.steps))
         rates[:] = self.optimizer.rates(self.steps)
