@@ -15,9 +15,9 @@ import os
 import signal
 import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
+from time import monotonic
 from typing import NamedTuple
 
 import numpy as np
@@ -98,8 +98,8 @@ def soak(seconds, seed, warm_up):
         for task in TASKS:
             do(task)
         fill_cache()
-        start = time.monotonic()
-        while (now := time.monotonic() - start) < seconds:
+        start = monotonic()
+        while (now := monotonic() - start) < seconds:
             do(TASKS[rng.integers(len(TASKS))])
             if now >= warm_up and (not samples or now - samples[-1].seconds >= SECONDS_PER_SAMPLE):
                 samples.append(Sample(now, counts.total(), live_memory(), resident_memory()))

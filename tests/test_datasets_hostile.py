@@ -153,11 +153,38 @@ def test_npz_bomb(tmp_path, monkeypatch):
     assert_refused(path, "at most 10000000")
 
 
-def test_npz_of_many_entries(tmp_path):
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_npz_whose_directory_claims_more_than_there_is(tmp_path, method):
+    """As the member's own header does: the sizes agree, and are wrong."""
+    header = HEADER.format("'|u1'", "(10000, 784)").encode()
+    content = bytearray(npz_with(header, data=bytes(784), method=method))
+    directory = content.index(b"PK\x01\x02")
+    assert content[directory + 46 :].startswith(b"train_images.npy")
+    struct.pack_into("<I", content, directory + 24, 10 + len(header) + 7_840_000)
+    path = tmp_path / "mnist.npz"
+    path.write_bytes(content)
+    assert_refused(path, "not a sound npz file")
+
+
+@pytest.mark.parametrize("size", ["true", "before a comment", "of zip64"])
+def test_npz_of_many_entries(tmp_path, size):
     path = tmp_path / "mnist.npz"
     with zipfile.ZipFile(path, "w") as archive:
         for index in range(2000):
             archive.writestr(str(index), b"")
+    content = path.read_bytes()
+    if size == "before a comment":  # of zeros, which would be a small directory's
+        content = content[:-2] + struct.pack("<H", 22) + bytes(22)
+    elif size == "of zip64":
+        entries, length, start = struct.unpack("<10xH2I2x", content[-22:])
+        large = struct.pack("<4sQ2H2I4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, entries, entries, length,
+                            start)  # fmt: skip
+        locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, len(content) - 22, 1)
+        content = content[:-22] + large + locator + b"PK\x05\x06" + bytes(18)
+    path.write_bytes(content)
+    if size != "true":
+        with zipfile.ZipFile(path) as archive:
+            assert len(archive.namelist()) == 2000
     assert_refused(path, "not as NumPy writes it")
 
 
