@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+import scipy.sparse
 from api_problems import blobs, everything
 from numpy.testing import assert_array_equal
 
@@ -266,11 +267,13 @@ def test_an_estimator_counts_the_steps_made_before_ctrl_c(monkeypatch, anything_
 
 
 def test_ctrl_c_is_heard_while_an_estimator_draws_the_orders_of_many_epochs(monkeypatch):
-    next_order = Epochs.next_order
+    next_order, drawn = Epochs.next_order, []
 
     def press_and_draw(self):
-        press_ctrl_c()
-        return next_order(self)
+        if not drawn:
+            press_ctrl_c()
+        drawn.append(next_order(self))
+        return drawn[-1]
 
     monkeypatch.setattr(Epochs, "next_order", press_and_draw)
     model = estimator(max_iter=5)
@@ -365,6 +368,19 @@ def test_a_call_is_long_by_the_clock():
         assert ours.is_long == is_long
     ours.observe(2, 1.0)
     assert not ours.is_long
+
+
+def test_a_sparse_matrix_is_trained_in_short_calls_too(monkeypatch, anything_is_long):
+    """A block of rows that is small enough when dense may take long to train on."""
+    train, calls = epoch.train, []
+
+    def spy(plan, model, data, rows_pass, rule, first, last, *others):
+        calls.append(last - first)
+        return train(plan, model, data, rows_pass, rule, first, last, *others)
+
+    monkeypatch.setattr(epoch, "train", spy)
+    estimator(n_threads=1).partial_fit(scipy.sparse.csr_matrix(X), Y, classes=np.unique(Y))
+    assert calls == [1, 1, 1]
 
 
 def test_a_pass_is_divided_into_calls():
