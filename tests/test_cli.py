@@ -16,6 +16,7 @@ from mnist_files import npz_bytes, SMALL
 import fastbp
 from fastbp import mnist_run
 from fastbp.datasets import load_mnist_sample
+from fastbp.kernels import jit
 
 SAMPLE = Path(fastbp.__file__).parent / "datasets" / "mnist_sample.npz"
 TINY = ["--hidden", "8", "--epochs", "2", "--batch-size", "4"]
@@ -259,8 +260,16 @@ def test_info():
     assert rows["fastbp"] == fastbp.__version__
     assert rows["numpy"] == np.__version__
     assert re.match(r"(128|256|512) bits: \d+ float32 or \d+ float64", rows["vectors"])
-    assert "kernels" in rows["cache"]
     assert {"processor", "threads", "numba", "llvmlite", "Python", "matplotlib"} <= set(rows)
+
+
+def test_info_counts_what_the_cache_holds(monkeypatch, tmp_path):
+    monkeypatch.setattr("fastbp.kernels.jit.cache_folder", lambda: str(tmp_path))
+    assert f"cache         {tmp_path}, 0 kernels, 0.0 MB" in run("info").stdout
+    for name in ("forward", "train"):
+        jit._CacheFiles(tmp_path, name).save("a signature", bytes(10**6))
+    (tmp_path / "folder_of_numba").mkdir()
+    assert f"cache         {tmp_path}, 2 kernels, 2.0 MB" in run("info").stdout
 
 
 def test_info_where_nothing_can_be_kept(monkeypatch):
