@@ -15,8 +15,9 @@ from fastbp.book import Lab, Run
 from fastbp.book_deformations import wrong_digits
 from fastbp.book_differentiation import METHODS
 from fastbp.book_reruns import SIZES
+from fastbp.plotting import require_matplotlib
 
-__all__ = ["FIGURES", "draw", "require_matplotlib"]
+__all__ = ["FIGURES", "draw"]
 
 
 def curves(axes: Any, runs: Iterable[Run], name: str, title: str, scale: float = 1.0) -> None:
@@ -133,15 +134,6 @@ FIGURES: dict[str, list[tuple[str, Draw]]] = {
     "ciresan": [("ciresan", accuracies)],
     "differentiation": [("differentiation", gradient_times)],
 }
-
-
-def require_matplotlib() -> Any:
-    """Return matplotlib's Figure, or raise ImportError."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError('figures need matplotlib: pip install "fastbp[plot]"') from error
-    return Figure
 
 
 def draw(lab: Lab, recipe: str, folder: Path) -> list[Path]:

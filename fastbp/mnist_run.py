@@ -23,6 +23,7 @@ from fastbp.history import History
 from fastbp.kernels import jit
 from fastbp.mlp import MLP
 from fastbp.optimizers import BY_NAME, Optimizer, SGD
+from fastbp.plotting import plot_training_report, require_matplotlib
 from fastbp.schedules import Cosine
 from fastbp.validation import Array
 from fastbp.warmup import warm_up
@@ -195,10 +196,9 @@ def described_kernels(compiled: int, seconds: float) -> str:
 
 def require_plotting(path: Path) -> None:
     """Raise now what would otherwise be raised after the training."""
-    try:
-        from matplotlib.backend_bases import FigureCanvasBase
-    except ImportError:
-        raise ImportError('--plot needs matplotlib: pip install "fastbp[plot]"') from None
+    require_matplotlib()
+    from matplotlib.backend_bases import FigureCanvasBase
+
     formats = FigureCanvasBase.get_supported_filetypes()
     if path.suffix[1:].lower() not in formats:
         raise ValueError(f"--plot: got {path}, expected a suffix of {', '.join(sorted(formats))}")
@@ -211,8 +211,6 @@ def draw(
 ) -> None:
     """Write the picture of a trained net."""
     from matplotlib import rc_context
-
-    from fastbp.plotting import plot_training_report
 
     confusion = np.zeros((CLASSES, CLASSES), np.int64)
     np.add.at(confusion, (test.y, predictions), 1)

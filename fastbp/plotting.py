@@ -149,12 +149,17 @@ def plot_training_report(
     return figure
 
 
-def _new_figure(width: float, height: float) -> Figure:
+def require_matplotlib() -> type[Figure]:
+    """Return matplotlib's Figure, or raise an ImportError that says how to get it."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError('plots need matplotlib: pip install "fastbp[plot]"') from error
-    return Figure(figsize=(width, height), dpi=120, layout="constrained")
+        raise ImportError('figures need matplotlib: pip install "fastbp[plot]"') from error
+    return Figure
+
+
+def _new_figure(width: float, height: float) -> Figure:
+    return require_matplotlib()(figsize=(width, height), dpi=120, layout="constrained")
 
 
 def _quantities(history: Mapping[str, Sequence[float]]) -> list[str]:

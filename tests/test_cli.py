@@ -1,6 +1,5 @@
 """The command line: what it prints, its exit status, and one line for every mistake."""
 
-import builtins
 import logging
 import re
 import signal
@@ -194,14 +193,7 @@ def test_divergence_is_one_line(digits):
 
 
 def test_a_picture_without_matplotlib_is_refused_before_training(monkeypatch, digits):
-    real_import = builtins.__import__
-
-    def no_matplotlib(name, *arguments, **options):
-        if name.startswith("matplotlib"):
-            raise ImportError(name)
-        return real_import(name, *arguments, **options)
-
-    monkeypatch.setattr(builtins, "__import__", no_matplotlib)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     result = refused(
         "mnist", "--data", digits, "--plot", "x.png", says=['pip install "fastbp[plot]"']
     )

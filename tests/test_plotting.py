@@ -1,6 +1,6 @@
 """The figures: what is drawn is what was given, and what cannot be drawn is refused by name."""
 
-import builtins
+import sys
 
 import numpy as np
 import pytest
@@ -109,13 +109,6 @@ def test_what_does_not_fit_is_refused_by_name(name, value):
 
 
 def test_without_matplotlib_it_says_what_to_install(monkeypatch):
-    real_import = builtins.__import__
-
-    def no_matplotlib(name, *arguments, **options):
-        if name.startswith("matplotlib"):
-            raise ImportError(name)
-        return real_import(name, *arguments, **options)
-
-    monkeypatch.setattr(builtins, "__import__", no_matplotlib)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r'pip install "fastbp\[plot\]"'):
         plot_history(HISTORY)
