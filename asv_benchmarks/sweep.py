@@ -1,6 +1,6 @@
 """Fraction of the FMA peak over widths and batches, to see that no shape falls off a cliff.
 
-    python asv_benchmarks/sweep.py --csv sweep.csv --png docs/sweep.png
+    taskset -c 1 python sweep.py --step 11 --csv sweep.csv --png ../docs/sweep.png
 
 Measures the three products of a layer [width, width], and a whole training step of the net
 [width, width, 10] (relu, softmax, Adam). Widths are swept for a few batches, batches for a few
