@@ -233,11 +233,11 @@ def checked_augment(value: object, net: Architecture) -> Distortions | None:
     return value
 
 
-def checked_shape(shape: Any) -> tuple[int, int]:
+def checked_shape(shape: Any, name: str = "shape") -> tuple[int, int]:
     """Return (rows, columns) of an image, or raise."""
     if not isinstance(shape, (tuple, list)) or len(shape) != 2:
-        raise TypeError(message("shape", shown(shape), "rows and columns of an image, as (28, 28)"))
-    return integer("shape[0]", shape[0]), integer("shape[1]", shape[1])
+        raise TypeError(message(name, shown(shape), "rows and columns of an image, as (28, 28)"))
+    return integer(f"{name}[0]", shape[0]), integer(f"{name}[1]", shape[1])
 
 
 def checked_images(X: object, shape: tuple[int, int]) -> Array:
