@@ -96,9 +96,13 @@ def test_no_source_left():
         load_mnist(sources=["mirrors", "pip"])
 
 
-@pytest.mark.parametrize("sources", ["cache", [], ["web"]])
-def test_unknown_sources(sources):
-    with pytest.raises(ValueError, match=r"sources: .* expected some of cache, mirrors"):
+@pytest.mark.parametrize(
+    ("name", "sources"),
+    [("sources", "cache"), ("sources", []), ("sources", 3), (r"sources\[1\]", ["cache", "web"]),
+     (r"sources\[0\]", [["cache"]])],
+)  # fmt: skip
+def test_unknown_sources(name, sources):
+    with pytest.raises((ValueError, TypeError), match=rf"^{name}: got .* of cache, mirrors"):
         load_mnist(sources=sources)
 
 
