@@ -19,6 +19,7 @@ import numpy as np
 
 from fastbp.checkpoint import Checkpoint
 from fastbp.datasets import load_mnist, MNIST
+from fastbp.datasets.splits import CLASSES
 from fastbp.history import History
 from fastbp.kernels import jit
 from fastbp.mlp import MLP
@@ -32,7 +33,6 @@ __all__ = ["LEARNING_RATES", "MnistRun"]
 
 LEARNING_RATES = {"adam": 0.002, "adamw": 0.002, "sgd": 0.1, "rmsprop": 0.001, "adagrad": 0.02}
 HELD_OUT = 12  # one in so many training images is for validation: 5,000 of the 60,000
-CLASSES = 10
 SIDE = 28  # pixels
 
 Say = Callable[[str], Any]
