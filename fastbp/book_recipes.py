@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastbp.book import best, Lab, mean, Outcome, recipe, Run
-from fastbp.callbacks import LayerErrors
+from fastbp.layer_errors import LayerErrors
 from fastbp.mlp import MLP
 from fastbp.optimizers import SGD
 
