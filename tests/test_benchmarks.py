@@ -54,7 +54,6 @@ def run_in_suite(code, **environment):
 @pytest.fixture(scope="module")
 def outputs():
     """By cell and peer: some outputs before, and after one step from the same parameters."""
-    pytest.importorskip("threadpoolctl")
     found = {}
     for line in run_in_suite(SAME_WORK).splitlines():
         cell, peer, *numbers = line.split()
@@ -95,7 +94,6 @@ for cell in CELLS:
 
 
 def test_both_estimators_find_the_same_model():
-    pytest.importorskip("threadpoolctl")
     lines = run_in_suite(SAME_FIT, FASTBP_BENCHMARKS_SMALL="1").splitlines()
     for line, precision in zip(lines, ["float32", "float64", "float64", "float32"], strict=True):
         dtype, _, difference = line.split()

@@ -6,6 +6,7 @@ from api_problems import blobs, line
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fastbp import LBFGS, MLP, SGD
+from fastbp.sklearn import MLPClassifier
 
 X, Y = blobs(rows=60)
 HALF = (np.arange(60) < 30).astype(float)
@@ -138,9 +139,8 @@ def test_a_row_of_weight_0_may_overflow(dtype):
 
 
 def test_the_drop_in_refuses_weights_whose_sum_overflows():
-    estimators = pytest.importorskip("fastbp.sklearn")
     for method in ("fit", "partial_fit"):
-        model = estimators.MLPClassifier(hidden_layer_sizes=(5,))
+        model = MLPClassifier(hidden_layer_sizes=(5,))
         more = {"classes": [0, 1, 2]} if method == "partial_fit" else {}
         with pytest.raises(ValueError, match=r"sum of sample_weight overflows"):
             getattr(model, method)(X, Y, sample_weight=np.full(60, 1e308), **more)
