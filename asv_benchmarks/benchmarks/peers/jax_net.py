@@ -105,7 +105,8 @@ class Jax(Peer):
         self.jax.block_until_ready(self.parameters)
 
     def outputs(self, X: np.ndarray) -> np.ndarray:
-        return np.asarray(self.program.run_outputs(self.parameters, self.jnp.asarray(X)))
+        # A compiled function takes NumPy's array itself; jnp.asarray would copy it before.
+        return np.asarray(self.program.run_outputs(self.parameters, X))
 
     def value_and_grad(self) -> object:
         return self.jax.block_until_ready(
