@@ -83,6 +83,8 @@ class MnistRun:
         """Do it all; `say` prints a line."""
         if plot is not None:
             require_plotting(plot)
+        if self.checkpoint is not None:
+            require_folder("--checkpoint", self.checkpoint)
         net = MLP([SIDE * SIDE, *self.hidden, CLASSES], activation=self.activation, seed=self.seed)
         optimizer = self.chosen_optimizer()
         clock = Clock()
@@ -202,8 +204,13 @@ def require_plotting(path: Path) -> None:
     formats = FigureCanvasBase.get_supported_filetypes()
     if path.suffix[1:].lower() not in formats:
         raise ValueError(f"--plot: got {path}, expected a suffix of {', '.join(sorted(formats))}")
+    require_folder("--plot", path)
+
+
+def require_folder(option: str, path: Path) -> None:
+    """Raise now what would otherwise be raised when the file is written."""
     if not path.absolute().parent.is_dir():
-        raise FileNotFoundError(f"--plot: there is no folder {path.parent}")
+        raise FileNotFoundError(f"{option}: there is no folder {path.parent}")
 
 
 def draw(

@@ -153,7 +153,8 @@ def test_what_is_logged_is_shown_once_and_logging_is_left_as_it_was(monkeypatch)
         (["--threads", "0"], ["--threads", "0"]),
         (["--data", "nowhere.npz"], ["--data", "nowhere.npz", "does not exist"]),
         (["--plot", "picture.xyz"], ["--plot", "picture.xyz", "png"]),
-        (["--plot", "nowhere/picture.png"], ["--plot", "nowhere"]),
+        (["--plot", "nowhere/picture.png"], ["--plot", "no folder nowhere"]),
+        (["--checkpoint", "nowhere/run"], ["--checkpoint", "no folder nowhere"]),
         (["--batchsize", "3"], ["--batchsize", "--batch-size"]),
         (["extra"], ["extra"]),
     ],
@@ -178,6 +179,14 @@ def test_an_operating_system_error_is_one_line(monkeypatch):
 
     monkeypatch.setattr(mnist_run, "load_mnist", load)
     refused("mnist", says=["mnist.npz: Permission denied"])
+
+
+def test_too_little_memory_is_one_line(monkeypatch):
+    def net(*_, **__):
+        raise MemoryError("Unable to allocate 14.6 TiB")
+
+    monkeypatch.setattr(mnist_run, "MLP", net)
+    refused("mnist", "--hidden", "2000000,2000000", says=["14.6 TiB"])
 
 
 def test_one_training_image_cannot_be_split(tmp_path):
@@ -242,7 +251,6 @@ def test_what_was_interrupted_goes_on(digits, tmp_path, monkeypatch):
     assert [line.split("/s")[0] for line in learned(run(*command))] == whole[1:]
     assert learned(run(*command)) == whole[-1:]  # all is done
     refused(*command, "--dropout", "0.5", says=["dropout: got [0.5]", "checkpoint"])
-    refused(*command[:-1], tmp_path / "lost" / "run", says=["lost"])
 
 
 def test_info():
