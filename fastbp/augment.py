@@ -201,6 +201,11 @@ def expand_shifts(
         All images as they are, then all moved down, and so on.
     y : ndarray, (5 n, ...)
 
+    Raises
+    ------
+    ValueError, TypeError
+        If X is not made of such images, or y has not as many rows.
+
     Examples
     --------
     >>> from fastbp import expand_shifts

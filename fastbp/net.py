@@ -144,11 +144,33 @@ class Net:
         return out
 
     def predict(self, X: npt.ArrayLike) -> Array:
-        """Return class indices, int64 (batch,), of a classifier; else what forward returns.
+        """Return class indices of a classifier; else what forward returns.
 
         A classifier has a softmax output, or one sigmoid output with the cross_entropy loss, which
-        predicts class 1 where it is above 1/2. Raises what `forward` raises, and ArithmeticError
-        where a classifier's output is not a number: see `predict_proba`.
+        predicts class 1 where it is above 1/2.
+
+        Parameters
+        ----------
+        X : array-like of float, (batch, n_0)
+
+        Returns
+        -------
+        ndarray of int64, (batch,), or of the net's dtype, (batch, n_L)
+
+        Raises
+        ------
+        ValueError, TypeError, RuntimeError
+            As `forward`.
+        ArithmeticError
+            If a classifier's output is not a number: see `predict_proba`.
+
+        Examples
+        --------
+        >>> from fastbp import MLP
+        >>> net = MLP([2, 2])
+        >>> net.parameters = [1, 0, 0, 1, 0, 0]  # W^1 is the identity, b^1 is 0
+        >>> net.predict([[0.3, 0.1], [0.2, 0.4]])
+        array([0, 1])
         """
         if not self._architecture.is_classifier:
             return self.forward(X)
@@ -159,13 +181,34 @@ class Net:
         return classes
 
     def predict_proba(self, X: npt.ArrayLike, *, out: Array | None = None) -> Array:
-        """Return the probability of each class, (batch, classes).
+        """Return the probability of each class.
 
-        One sigmoid output makes two columns, for classes 0 and 1. `out`, (batch, classes), is
-        written to and returned where it is given. Raises what `forward` raises, ValueError where
-        the net is no classifier (see `predict`), and ArithmeticError where an output is not a
-        number: from a row of X so large that z overflows, or from a net whose parameters are not
-        finite.
+        Parameters
+        ----------
+        X : array-like of float, (batch, n_0)
+        out : ndarray of the net's dtype, (batch, classes), optional
+            As in `forward`.
+
+        Returns
+        -------
+        ndarray of the net's dtype, (batch, classes)
+            `out`, where it was given. One sigmoid output makes two columns, for classes 0 and 1.
+
+        Raises
+        ------
+        ValueError, TypeError, RuntimeError
+            As `forward`; and if the net is no classifier (see `predict`).
+        ArithmeticError
+            If an output is not a number: from a row of X so large that z overflows, or from a net
+            whose parameters are not finite.
+
+        Examples
+        --------
+        >>> from fastbp import MLP
+        >>> net = MLP([2, 1], output="sigmoid")
+        >>> net.parameters = [0, 0, 0]
+        >>> net.predict_proba([[0.3, 0.1]])
+        array([[0.5, 0.5]], dtype=float32)
         """
         net = self._architecture
         if not net.is_classifier:
@@ -214,8 +257,16 @@ class Net:
 
         Raises
         ------
-        ValueError, TypeError
+        ValueError, TypeError, RuntimeError
             As `forward`, for either argument, and where their lengths differ.
+
+        Examples
+        --------
+        >>> from fastbp import MLP
+        >>> net = MLP([1, 1], output="linear", loss="quadratic")
+        >>> net.parameters = [2, 0]
+        >>> net.evaluate([[1.0], [2.0]], [2.0, 5.0])  # outputs 2 and 4
+        RegressionScores(loss=0.25, r2=0.7777777777777778)
         """
         reading = self._guard.check()
         data = dataset(self._architecture, X, y)
@@ -249,6 +300,19 @@ class Net:
         -------
         cost : float
         gradient : ndarray of the net's dtype, (n_parameters,)
+
+        Raises
+        ------
+        ValueError, TypeError, RuntimeError
+            As `evaluate`, and for weights and penalties that cannot be used.
+
+        Examples
+        --------
+        >>> from fastbp import MLP
+        >>> net = MLP([1, 1], output="linear", loss="quadratic")
+        >>> net.parameters = [2, 0]
+        >>> net.value_and_grad([[3.0]], [5.0])  # C = (3w + b - 5)^2 / 2
+        (0.5, array([3., 1.], dtype=float32))
         """
         reading = self._guard.check()
         l1, l2 = number("l1", l1), number("l2", l2)
@@ -263,7 +327,30 @@ class Net:
         return float(cost), gradient
 
     def input_gradient(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
-        """Return dC/dX, (batch, n_0), where C is the mean cost over the rows."""
+        """Return dC/dX, where C is the mean cost over the rows: BP2 once more, below layer 1.
+
+        Parameters
+        ----------
+        X, y : array-like
+            As in `evaluate`.
+
+        Returns
+        -------
+        ndarray of the net's dtype, (batch, n_0)
+
+        Raises
+        ------
+        ValueError, TypeError, RuntimeError
+            As `evaluate`.
+
+        Examples
+        --------
+        >>> from fastbp import MLP
+        >>> net = MLP([1, 1], output="linear", loss="quadratic")
+        >>> net.parameters = [2, 0]
+        >>> net.input_gradient([[3.0]], [5.0])  # C = (2x - 5)^2 / 2
+        array([[2.]], dtype=float32)
+        """
         reading = self._guard.check()
         data = dataset(self._architecture, X, y)
         gradient = np.empty(data.X.shape, self.dtype)
@@ -274,9 +361,30 @@ class Net:
         return gradient
 
     def layer_errors(self, X: npt.ArrayLike, y: npt.ArrayLike) -> list[Array]:
-        """Return [delta^1, ..., delta^L], delta^l = dC_i/dz^l of each row's own cost, (batch, n_l).
+        """Return [delta^1, ..., delta^L], delta^l = dC_i/dz^l of each row's own cost: BP1 and BP2.
 
-        BP1 and BP2. Entry l-1 is delta^l.
+        Parameters
+        ----------
+        X, y : array-like
+            As in `evaluate`.
+
+        Returns
+        -------
+        list of ndarray of the net's dtype
+            Entry l-1 is delta^l, (batch, n_l).
+
+        Raises
+        ------
+        ValueError, TypeError, RuntimeError
+            As `evaluate`.
+
+        Examples
+        --------
+        >>> from fastbp import MLP
+        >>> net = MLP([1, 1, 1], activation="linear", output="linear", loss="quadratic")
+        >>> net.parameters = [2, 0, 3, 0]
+        >>> net.layer_errors([[1.0]], [5.0])  # the output is 6
+        [array([[3.]], dtype=float32), array([[1.]], dtype=float32)]
         """
         reading = self._guard.check()
         data = dataset(self._architecture, X, y)
@@ -360,10 +468,20 @@ class Net:
         activation has a kink (relu, leaky_relu and selu, at 0), a z very near to it makes the
         difference wrong, not the gradient.
 
+        Parameters
+        ----------
+        X, y : array-like
+            As in `evaluate`.
+
         Returns
         -------
         GradientCheck
             The worst relative error and where it is; see there.
+
+        Raises
+        ------
+        ValueError, TypeError, RuntimeError
+            As `evaluate`.
 
         Examples
         --------
