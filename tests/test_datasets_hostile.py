@@ -95,6 +95,16 @@ def test_idx_bomb(tmp_path):
         load_mnist(tmp_path)
 
 
+def test_idx_header_that_claims_too_much(tmp_path, monkeypatch):
+    """And all of it is there, once unpacked."""
+    monkeypatch.setattr("fastbp.datasets.idx.MAX_BYTES", 10_000_000)
+    write_idx_folder(tmp_path, SMALL)
+    header = struct.pack(">HBB3I", 0, 8, 3, 100_000, 28, 28)
+    path = tmp_path / "t10k-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(header + bytes(78_400_000), 1))
+    assert_refused(tmp_path, r"t10k-images-idx3-ubyte\.gz: .* at most 10000000")
+
+
 def npz_with(header=None, *, data=b"", method=zipfile.ZIP_DEFLATED, version=b"\x01\x00"):
     """An npz whose training images have this header and data."""
     file = io.BytesIO(npz_bytes(SMALL))
