@@ -7,6 +7,7 @@ lists back, as the book's own update makes new arrays too.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -61,7 +62,8 @@ class Engine:
             sizes = (len(self.used), *sizes[1:])
         names = ("sigmoid",) * (len(sizes) - 2)
         self.net = Architecture(sizes, names, "sigmoid", loss, np.dtype(np.float64))
-        self.workspace = Workspace(self.net, rows)
+        self.workspace = Workspace(self.net, rows, in_place=True)
+        self.pace = Pace(self.net, rows)
         self.parameters: Array = layout.aligned_zeros(self.net.n_parameters, np.float64)
         self.load(weights, biases)
 
@@ -121,13 +123,14 @@ class Engine:
         model = epoch.Model(self.parameters, no_state, no_gradient, self.workspace.arena)
         team = epoch.Team(np.zeros(16, np.int64), 0, 1)
         rule, report = SGD().rule(0.0, decay, 0.0, 0.0), np.zeros(4)
-        # In short calls, so that Ctrl-C is heard.
-        at_once = Pace(self.net, size).steps
-        for first in range(0, steps, at_once):
-            last = min(first + at_once, steps)
+        last = 0
+        while last < steps:  # in short calls, so that Ctrl-C is heard
+            first, last = last, min(last + self.pace.steps, steps)
+            start = time.perf_counter()
             status = epoch.train(
                 self.workspace.plan, model, rows, rows_pass, rule, first, last, report, team
             )
+            self.pace.observe(last - first, time.perf_counter() - start)
             with np.errstate(over="ignore", invalid="ignore"):  # a divergence shows in the cost
                 self.kept *= np.power(1 - eta * decay, last - first)
             if status == epoch.INPUT_NOT_FINITE:
