@@ -48,6 +48,9 @@ def evil_pickles():
     yield "dictionary", pickle.dumps({"train": train})
     yield "two pairs only", pickle.dumps((train, test))
     yield "lists of numbers", pickle.dumps((([1], [2]),) * 3)
+    # More than is allowed, but less than the system refuses by itself.
+    yield "memo of 2**24 slots", b"\x80\x02K\x01r" + struct.pack("<I", 2**24) + b"."
+    yield "millions of numbers", b"\x80\x02](" + b"K\x01" * 4_000_000 + b"e."
     yield "memo of 2**31 slots", b"\x80\x02K\x01r\xff\xff\xff\x7f."
     yield "memo of 2**31 slots as text", b"(K\x01p2147483647\n."
     yield "bytes of 2**62", b"\x80\x04\x8e" + struct.pack("<Q", 2**62) + b"."
