@@ -13,11 +13,12 @@ overwrites the other deltas and, where one is asked for, the gradient.
 
 from .activations import multiply_by_derivative
 from .batch import finish_rows, gather_target
+from .dropout import multiply_by_dropped
 from .forward import forward_block
 from .jit import inlined, kernel
 from .matmul import column_range, matmul, matrix, transpose
 from .net import a_matrix, delta_matrix, layer_of, open_data, open_net, rows_of, weight_matrix
-from .simd import lanes, load, load_first, pointer, store, store_first
+from .simd import lanes, load, load_first, pointer, store_first
 from .updates import penalize, penalty
 
 
@@ -31,15 +32,11 @@ def error_below(net, l, rows, first, last, dropped):
     delta_below = column_range(delta_matrix(net, l - 1, rows), first, last)
     matmul(1.0, delta_matrix(net, l, rows), W, 0.0, delta_below, net.panel)
 
-    below, arena = layer_of(net, l - 1), net.arena
-    if not dropped:
-        multiply_by_derivative(arena, below, rows, first, last)
-        return
-    for r in range(rows):
-        for j in range(first, last, lanes(arena)):
-            at = r * below.row_step + j
-            delta = load(arena, below.delta + at) * load(arena, below.dropped + at)
-            store(arena, below.delta + at, delta)
+    below = layer_of(net, l - 1)
+    if dropped:
+        multiply_by_dropped(net.arena, below, rows, first, last)
+    else:
+        multiply_by_derivative(net.arena, below, rows, first, last)
 
 
 @kernel
