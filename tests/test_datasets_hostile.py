@@ -48,6 +48,9 @@ def evil_pickles():
     yield "dictionary", pickle.dumps({"train": train})
     yield "two pairs only", pickle.dumps((train, test))
     yield "lists of numbers", pickle.dumps((([1], [2]),) * 3)
+    # More than is allowed, but less than the system refuses by itself.
+    yield "memo of 2**24 slots", b"\x80\x02K\x01r" + struct.pack("<I", 2**24) + b"."
+    yield "millions of numbers", b"\x80\x02](" + b"K\x01" * 4_000_000 + b"e."
     yield "memo of 2**31 slots", b"\x80\x02K\x01r\xff\xff\xff\x7f."
     yield "memo of 2**31 slots as text", b"(K\x01p2147483647\n."
     yield "bytes of 2**62", b"\x80\x04\x8e" + struct.pack("<Q", 2**62) + b"."
@@ -93,6 +96,16 @@ def test_idx_bomb(tmp_path):
     path.write_bytes(gzip.compress(idx_bytes(SMALL.test_images) + bytes(100_000_000), 1))
     with pytest.raises(ValueError, match=r"t10k-images-idx3-ubyte\.gz: more than the 3136 bytes"):
         load_mnist(tmp_path)
+
+
+def test_idx_header_that_claims_too_much(tmp_path, monkeypatch):
+    """And all of it is there, once unpacked."""
+    monkeypatch.setattr("fastbp.datasets.idx.MAX_BYTES", 10_000_000)
+    write_idx_folder(tmp_path, SMALL)
+    header = struct.pack(">HBB3I", 0, 8, 3, 100_000, 28, 28)
+    path = tmp_path / "t10k-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(header + bytes(78_400_000), 1))
+    assert_refused(tmp_path, r"t10k-images-idx3-ubyte\.gz: .* at most 10000000")
 
 
 def npz_with(header=None, *, data=b"", method=zipfile.ZIP_DEFLATED, version=b"\x01\x00"):
