@@ -5,10 +5,11 @@ called, once for a machine.
 """
 
 from fastbp.augment import Distortions, expand_shifts
-from fastbp.callbacks import EarlyStopping, LayerErrors
 from fastbp.checkpoint import Checkpoint
+from fastbp.early_stopping import EarlyStopping
 from fastbp.errors import DivergenceError
 from fastbp.history import History
+from fastbp.layer_errors import LayerErrors
 from fastbp.lbfgs import LBFGS
 from fastbp.mlp import MLP
 from fastbp.newton_cg import NewtonCG

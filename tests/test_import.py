@@ -39,6 +39,18 @@ def test_lbfgs_and_newton_need_no_scipy():
     assert run(code).split() == ["3", "3"]
 
 
+def test_without_scikit_learn_the_drop_in_says_what_to_install():
+    code = """
+import sys
+sys.modules["sklearn"] = None
+try:
+    import fastbp.sklearn
+except ImportError as error:
+    print(error)
+"""
+    assert 'pip install "fastbp[sklearn]"' in run(code)
+
+
 def test_import_compiles_nothing():
     code = (
         "import numba; from numba.core import event\n"
