@@ -57,20 +57,21 @@ class LBFGS(FullBatch):
 
     def direction(self, objective: Objective, point: Point, slots: Array) -> Array:
         """-H g, by the two loops of algorithm 7.4."""
-        pairs = [(s, y, dot(s, y)) for s, y in self.pairs(slots) if s.any()]
+        changes = slots.astype(np.float64, copy=False).reshape(2, self.memory, -1)
+        curvatures = np.multiply(*changes).sum(axis=1).tolist()  # s . y
+        pairs = [pair for pair in zip(*changes, curvatures, strict=True) if pair[2] > 0]
         if not pairs:
             return steepest_descent(point)
         q = point.gradient.astype(np.float64)
         alphas = []
         for s, y, curvature in reversed(pairs):
             alpha = dot(s, q) / curvature
-            q -= np.multiply(alpha, y, dtype=np.float64)
+            q -= alpha * y
             alphas.append(alpha)
         _, y, curvature = pairs[-1]
         q *= curvature / dot(y, y)  # (7.20), the scale of H
         for (s, y, curvature), alpha in zip(pairs, reversed(alphas), strict=True):
-            beta = dot(y, q) / curvature
-            q += np.multiply(alpha - beta, s, dtype=np.float64)
+            q += (alpha - dot(y, q) / curvature) * s
         return -q
 
     def remember(self, before: Point, after: Point, slots: Array) -> None:
