@@ -47,7 +47,7 @@ def penalty_factor(net, rule, rows):
     return 1.0 / batch_weight(net, rows) if rule.per_row else 1.0
 
 
-@kernel
+@inlined
 def descend(net, trainee, rows_pass, rule, rate, t, rows, team):
     """BP2 to BP4 from the last layer down; each block of the gradient is applied at once."""
     numbers = begin_step(rule, rate, t, 1.0, penalty_factor(net, rule, rows))
@@ -60,7 +60,7 @@ def descend(net, trainee, rows_pass, rule, rate, t, rows, team):
     wait_for_all(team)
 
 
-@kernel
+@inlined
 def descend_clipped(net, trainee, rows_pass, rule, rate, t, rows, team):
     """BP2 to BP4 into the stored gradient; then its norm, and the update by the clipped one."""
     nabla, width = trainee.gradient, lanes(net.arena)
@@ -131,7 +131,7 @@ def activations_below(net, l, rows, team):
     return Matrix(net.packed, rows, a_below.columns, rows, 0)
 
 
-@kernel
+@inlined
 def descend_layer(net, trainee, rule, numbers, l, a_below, first, last):
     """BP3 and BP4 of neurons first .. last-1 of layer l, each block applied at once."""
     layer, rows = layer_of(net, l), a_below.rows

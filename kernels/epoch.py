@@ -14,7 +14,7 @@ from .batch import batch_weight, finish_row, gather_row, gather_target, prefetch
 from .descent import descend, descend_clipped, Trainee
 from .dropout import drop
 from .forward import forward_layer
-from .jit import kernel
+from .jit import inlined, kernel
 from .net import a_matrix, layer_of, open_data, open_net
 from .simd import lanes, pointer
 from .target import flush_subnormals, restore_subnormals
@@ -107,7 +107,7 @@ def train_epochs(plan, model, data, passes, rule, reports, team):
     return status
 
 
-@kernel
+@inlined
 def propagate(net, examples, rows_pass, rule, step, rows, report, team):
     """Gather a batch, run it forward, and leave delta^L (BP1) in the arena."""
     arena, width = net.arena, lanes(net.arena)
