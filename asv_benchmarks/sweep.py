@@ -1,6 +1,6 @@
 """Fraction of the FMA peak over widths and batches, to see that no shape falls off a cliff.
 
-    python asv_benchmarks/sweep.py --csv sweep.csv --png docs/sweep.png
+    taskset -c 1 python sweep.py --step 11 --csv sweep.csv --png ../docs/sweep.png
 
 Measures the three products of a layer [width, width], and a whole training step of the net
 [width, width, 10] (relu, softmax, Adam). Widths are swept for a few batches, batches for a few
@@ -22,6 +22,8 @@ from benchmarks.cells import Cell, MODERN
 from benchmarks.kernel_loops import Part, PRODUCTS, Steps
 from benchmarks.measure import measured, Work
 from tqdm import tqdm
+
+from fastbp.plotting import require_matplotlib
 
 WORKS = (*PRODUCTS, "step")
 WIDTHS, BATCHES = (1, 1030), (1, 513)
@@ -99,9 +101,7 @@ def lines(rows: list[Point], work: str) -> list[Line]:
 
 def draw(rows: list[Point], file: Path) -> None:
     """Draw a panel for each work, over widths above and over batches below."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4 * len(WORKS), 7), layout="constrained")
+    figure = require_matplotlib()(figsize=(4 * len(WORKS), 7), layout="constrained")
     panels = figure.subplots(2, len(WORKS), sharey=True, squeeze=False)
     for column, work in enumerate(WORKS):
         above, below = panels[0, column], panels[1, column]
@@ -129,6 +129,8 @@ def main(arguments: list[str]) -> None:
     chosen = parser.parse_args(arguments)
     if chosen.step % 2 == 0:
         parser.error("an even step misses every other remainder")
+    if chosen.png:
+        require_matplotlib()  # before the measuring, not after it
     rows = []
     with chosen.csv.open("w", newline="") as file:
         writer = csv.writer(file)

@@ -24,12 +24,17 @@ from benchmarks import drop_in
 from benchmarks.cells import Cell, CELLS, GRADIENT_CELL, INFERENCE_ROWS
 
 HERE = Path(__file__).parent
-SPEED = "epochs|gradients|inference"
-DROP_IN = "drop_in"
+RUN = "asv run -E existing --set-commit-hash $(git rev-parse HEAD)"
+ONE_CORE = f"{RUN} --cpu-affinity 1 --bench"
+# What a table is measured by; searches have two processes, so two cores.
+SPEED = (f"{ONE_CORE} '^(epochs|gradients|inference)'",)
+DROP_IN = (f"{ONE_CORE} drop_in.Fit", f"{RUN} --bench drop_in.Search")
+RANDOM = "Random rows, where 784 inputs are four of five 0, as a digit's pixels are."
+DIGITS = "MNIST is its first 5,000 images, again and again."
 FIT, SEARCH = "drop_in.Fit.time_fit", "drop_in.Search.time_search"
 EPOCHS, GRADIENT = "epochs.Epochs.time_epoch", "gradients.ValueAndGrad.time_value_and_grad_10_times"
 ROWS, ONE_ROW = "inference.Rows.time_10000_rows", "inference.OneRow.time_one_row_1000_times"
-PACKAGES = ("fastbp", "numba", "numpy", "scikit-learn", "torch", "jax")
+PACKAGES = ("fastbp", "numba", "numpy", "scikit-learn", "torch", "jax", "optax")
 
 
 class Line(NamedTuple):
@@ -152,26 +157,27 @@ def drop_in_rows(results: Results) -> Iterator[str]:
             yield f"| {work} | {theirs:,.3g} s | {ours:,.3g} s | {theirs / ours:.1f} |"
 
 
-def footnote(results: Results, benchmarks: str) -> str:
-    """Say how and where a table was measured."""
+def footnote(results: Results, data: str, commands: tuple[str, ...]) -> str:
+    """Say how and where a table was measured, and on what data."""
     return (
-        f"One thread each; the lower quartile of the samples. {results.machine()}; {versions()}; "
-        f"commit {results.raw['commit_hash'][:8]}, {results.measured_on()}. In `asv_benchmarks/`: "
-        f"`asv run --bench '^({benchmarks})'`, then `python table.py`."
+        f"One thread each; the lower quartile of the samples. {data} {results.machine()}; "
+        f"{versions()}; commit {results.raw['commit_hash'][:8]}, {results.measured_on()}. In "
+        f"`asv_benchmarks/`: {', '.join(f'`{command}`' for command in commands)}, then "
+        "`python table.py`."
     )
 
 
 def tables(results: Results) -> dict[str, str]:
     """Return each table that there are numbers for, by its name."""
     heads = {
-        "speed": ("| | work | fastbp | best other | ratio |", SPEED, table_rows),
-        "drop-in": ("| fit | scikit-learn | fastbp | ratio |", DROP_IN, drop_in_rows),
+        "speed": ("| | work | fastbp | best other | ratio |", RANDOM, SPEED, table_rows),
+        "drop-in": ("| fit | scikit-learn | fastbp | ratio |", DIGITS, DROP_IN, drop_in_rows),
     }
     found = {}
-    for name, (head, benchmarks, rows_of) in heads.items():
+    for name, (head, data, commands, rows_of) in heads.items():
         if rows := list(rows_of(results)):
             line = "|---" * (head.count("|") - 1) + "|"
-            found[name] = "\n".join([head, line, *rows, "", footnote(results, benchmarks)])
+            found[name] = "\n".join([head, line, *rows, "", footnote(results, data, commands)])
     if not found:
         raise SystemExit("table.py: these results have no benchmark of fastbp beside another")
     return found

@@ -5,11 +5,12 @@ called, once for a machine.
 """
 
 from fastbp.augment import Distortions, expand_shifts
-from fastbp.callbacks import EarlyStopping, LayerErrors
 from fastbp.checkpoint import Checkpoint
+from fastbp.early_stopping import EarlyStopping
 from fastbp.errors import DivergenceError
 from fastbp.full_batch import LBFGS, NewtonCG
 from fastbp.history import History
+from fastbp.layer_errors import LayerErrors
 from fastbp.mlp import MLP
 from fastbp.optimizers import Adagrad, Adam, AdamW, RMSprop, SGD
 from fastbp.plateau import ReduceOnPlateau

@@ -201,6 +201,11 @@ def expand_shifts(
         All images as they are, then all moved down, and so on.
     y : ndarray, (5 n, ...)
 
+    Raises
+    ------
+    ValueError, TypeError
+        If X is not made of such images, or y has not as many rows.
+
     Examples
     --------
     >>> from fastbp import expand_shifts
@@ -233,11 +238,11 @@ def checked_augment(value: object, net: Architecture) -> Distortions | None:
     return value
 
 
-def checked_shape(shape: Any) -> tuple[int, int]:
+def checked_shape(shape: Any, name: str = "shape") -> tuple[int, int]:
     """Return (rows, columns) of an image, or raise."""
     if not isinstance(shape, (tuple, list)) or len(shape) != 2:
-        raise TypeError(message("shape", shown(shape), "rows and columns of an image, as (28, 28)"))
-    return integer("shape[0]", shape[0]), integer("shape[1]", shape[1])
+        raise TypeError(message(name, shown(shape), "rows and columns of an image, as (28, 28)"))
+    return integer(f"{name}[0]", shape[0]), integer(f"{name}[1]", shape[1])
 
 
 def checked_images(X: object, shape: tuple[int, int]) -> Array:

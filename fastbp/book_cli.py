@@ -10,6 +10,7 @@ import click
 
 from fastbp.book import Lab, Recipe, recipes, shown
 from fastbp.book_page import page, Result
+from fastbp.plotting import require_matplotlib
 
 __all__ = ["book"]
 
@@ -54,8 +55,6 @@ def book(
         return
     if folder is not None:
         # Before the first recipe, not after minutes.
-        from fastbp.book_figures import require_matplotlib
-
         require_matplotlib()
         folder.mkdir(parents=True, exist_ok=True)
     if page_file is not None:

@@ -85,11 +85,3 @@ def ciresan(lab: Lab) -> list[Outcome]:
         run = distorted(lab, [784, *hidden, 10], label, epochs, True)
         outcomes.append(Outcome(f"error of {label}", source, 100 - best(run.history)))
     return outcomes
-
-
-def wrong_digits(run: Run, lab: Lab, at_most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (images, digits, predictions) of test images that a net gets wrong."""
-    images, digits = lab.data("test")
-    predicted = np.argmax(run.net.forward(images), axis=1)
-    wrong = np.flatnonzero(predicted != digits)[:at_most]
-    return images[wrong], digits[wrong], predicted[wrong]

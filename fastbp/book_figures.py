@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from fastbp.book import Lab, Run
-from fastbp.book_deformations import wrong_digits
 from fastbp.book_differentiation import METHODS
 from fastbp.book_reruns import SIZES
+from fastbp.plotting import require_matplotlib
 
-__all__ = ["FIGURES", "draw", "require_matplotlib"]
+__all__ = ["FIGURES", "draw"]
 
 
 def curves(axes: Any, runs: Iterable[Run], name: str, title: str, scale: float = 1.0) -> None:
@@ -95,12 +95,13 @@ def weights(figure: Any, lab: Lab, recipe: str) -> None:
 def mistakes(figure: Any, lab: Lab, recipe: str) -> None:
     """Test digits that the net gets wrong: right answer, and its own."""
     panels = figure.subplots(5, 12).ravel()
-    images, digits, predicted = wrong_digits(lab.runs[recipe][-1], lab, len(panels))
+    images, digits = lab.data("test")
+    predicted = np.argmax(lab.runs[recipe][-1].net.forward(images), axis=1)
     for axes in panels:
         axes.axis("off")
-    for axes, image, digit, answer in zip(panels, images, digits, predicted, strict=False):
-        axes.imshow(image.reshape(28, 28), cmap="gray_r")
-        axes.set_title(f"{digit}, not {answer}", fontsize="small")
+    for axes, i in zip(panels, np.flatnonzero(predicted != digits), strict=False):
+        axes.imshow(images[i].reshape(28, 28), cmap="gray_r")
+        axes.set_title(f"{digits[i]}, not {predicted[i]}", fontsize="small")
 
 
 def gradient_times(figure: Any, lab: Lab, recipe: str) -> None:
@@ -133,15 +134,6 @@ FIGURES: dict[str, list[tuple[str, Draw]]] = {
     "ciresan": [("ciresan", accuracies)],
     "differentiation": [("differentiation", gradient_times)],
 }
-
-
-def require_matplotlib() -> Any:
-    """Return matplotlib's Figure, or raise ImportError."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError('figures need matplotlib: pip install "fastbp[plot]"') from error
-    return Figure
 
 
 def draw(lab: Lab, recipe: str, folder: Path) -> list[Path]:

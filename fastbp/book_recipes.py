@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastbp.book import best, Lab, mean, Outcome, recipe, Run
-from fastbp.callbacks import LayerErrors
+from fastbp.layer_errors import LayerErrors
 from fastbp.mlp import MLP
 from fastbp.optimizers import SGD
 
@@ -51,28 +51,26 @@ def mazur(lab: Lab) -> list[Outcome]:
     ]
 
 
+def thirty_epochs(lab: Lab, sources: Mapping[int, float], **options: Any) -> list[Outcome]:
+    """Train a net for each number of hidden neurons, beside the accuracy that its source has."""
+    outcomes = []
+    for hidden, source in sources.items():
+        label = f"{hidden} hidden"
+        run = lab.keep(lab.train([784, hidden, 10], label=label, epochs=30, **options))
+        outcomes.append(Outcome(label, source, best(run.history)))
+    return outcomes
+
+
 @recipe("quadratic", "Chapter 1: quadratic cost, eta 3", "30 hidden 95.42 %, 100 hidden 96.59 %")
 def quadratic(lab: Lab) -> list[Outcome]:
     """30 epochs."""
-    outcomes = []
-    for hidden, source in ((30, 95.42), (100, 96.59)):
-        label = f"{hidden} hidden"
-        run = lab.keep(
-            lab.train([784, hidden, 10], label=label, loss="quadratic", eta=3.0, epochs=30)
-        )
-        outcomes.append(Outcome(label, source, best(run.history)))
-    return outcomes
+    return thirty_epochs(lab, {30: 95.42, 100: 96.59}, loss="quadratic", eta=3.0)
 
 
 @recipe("cross-entropy", "Chapter 3: cross-entropy, eta 0.5", "30 hidden 95.49 %, 100: 96.82 %")
 def cross_entropy(lab: Lab) -> list[Outcome]:
     """30 epochs."""
-    outcomes = []
-    for hidden, source in ((30, 95.49), (100, 96.82)):
-        label = f"{hidden} hidden"
-        run = lab.keep(lab.train([784, hidden, 10], label=label, eta=0.5, epochs=30))
-        outcomes.append(Outcome(label, source, best(run.history)))
-    return outcomes
+    return thirty_epochs(lab, {30: 95.49, 100: 96.82}, eta=0.5)
 
 
 @recipe(

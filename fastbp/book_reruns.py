@@ -23,7 +23,6 @@ from fastbp.validation import Array
 
 SEED = 12345678
 BATCH = 10
-NO_SOURCE = float("nan")
 
 Pairs = list[tuple[Array, Any]]
 
@@ -193,5 +192,5 @@ def learning_rates(lab: Lab) -> list[Outcome]:
             history = net.train(training, lab.epochs(30), eta, 5.0, watch=("training_cost",))
             lab.keep(Run(f"eta {eta:g}", net, history))
             what = f"training cost at eta {eta:g}"
-            outcomes.append(Outcome(what, NO_SOURCE, history.loss[-1], "cost"))
+            outcomes.append(Outcome(what, np.nan, history.loss[-1], "cost"))
     return outcomes

@@ -27,7 +27,7 @@ __all__ = ["main"]
 USER_MISTAKE, INTERRUPTED = 2, 130
 
 # What the API and the file system raise for a user's mistake; anything else is a bug of ours.
-MISTAKES = (ValueError, OSError, ImportError, DivergenceError)
+MISTAKES = (ValueError, OSError, ImportError, MemoryError, DivergenceError)
 
 
 class Program(click.Group):

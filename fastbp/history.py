@@ -58,6 +58,17 @@ class History(Mapping[str, list[float]]):
         ----------
         path : str or path-like, optional
             Where to save the figure.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        ImportError, ValueError
+            As `fastbp.plotting.plot_history`.
+        OSError
+            If the file cannot be written.
         """
         from fastbp.plotting import plot_history
 

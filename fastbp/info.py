@@ -49,5 +49,6 @@ def cache() -> str:
     folder = jit.cache_folder()
     if folder is None:
         return "none: no folder can be written to (set FASTBP_CACHE_DIR)"
-    sizes = [file.stat().st_size for file in Path(folder).rglob("*.nbc")]
+    # numba makes folders there too, which stay empty.
+    sizes = [path.stat().st_size for path in Path(folder).iterdir() if path.is_file()]
     return f"{folder}, {len(sizes)} kernels, {sum(sizes) / 1e6:.1f} MB"

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import TypeVar
 
-from fastbp.kernels import jit
+import numpy as np
+
+from fastbp.kernels import jit, layout
 from fastbp.pace import LONG
 from fastbp.threads import start
+from fastbp.validation import Array
 
 __all__ = ["Interrupts"]
 
@@ -41,6 +44,7 @@ class Interrupts:
         self._noted = 0
         self._at_once = False
         self._installed = False
+        self._copies: list[Array] = []
 
     def __enter__(self) -> Interrupts:
         if not self._is_brief and threading.current_thread() is threading.main_thread():
@@ -85,13 +89,36 @@ class Interrupts:
     def run(self, work: float, call: Callable[[], Result]) -> Result:
         """Call a kernel that makes so many float operations, and hear Ctrl-C afterwards.
 
-        If that may take long, another thread calls it. At Ctrl-C it is left alone, and ends when it
+        If that may take long, Ctrl-C is heard at once, and the call left alone, to end when it
         ends: so it must write only to what nobody needs then.
         """
-        if work <= LONG or not self._installed:
-            answer = call()
-            self.check()
-            return answer
+        if work > LONG:
+            return self._call_apart(call)
+        answer = call()
+        self.check()
+        return answer
+
+    def step(self, is_long: bool, arrays: Sequence[Array], call: Callable[..., Result]) -> Result:
+        """Call a kernel that changes arrays, as call(*arrays); Ctrl-C is left to `check`.
+
+        If that is to take long, Ctrl-C is heard at once: the call is given copies, and is left
+        alone with them. The arrays change when it is over, so that no step is half made.
+        """
+        if not (is_long and self._installed):
+            return call(*arrays)
+        if not self._copies:
+            self._copies = [layout.aligned_zeros(array.shape, array.dtype) for array in arrays]
+        for copy, array in zip(self._copies, arrays, strict=True):
+            np.copyto(copy, array)
+        answer = self._call_apart(lambda: call(*self._copies))
+        for copy, array in zip(self._copies, arrays, strict=True):
+            np.copyto(array, copy)
+        return answer
+
+    def _call_apart(self, call: Callable[[], Result]) -> Result:
+        """Call in another thread, where there is a Ctrl-C to hear meanwhile."""
+        if not self._installed:
+            return call()
         future = start(call)
         with self.at_once():
             return future.result()

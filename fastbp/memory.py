@@ -10,7 +10,7 @@ from fastbp.architecture import Architecture
 from fastbp.checkpoint import Snapshot
 from fastbp.kernels import layout
 from fastbp.optimizers import Optimizer
-from fastbp.pace import LONG, Pace, step_work
+from fastbp.pace import Pace
 from fastbp.settings import Settings
 from fastbp.validation import Array
 from fastbp.workspace import Workspace
@@ -69,11 +69,6 @@ class Scratch:
         self.barrier: Array = layout.aligned_zeros(16, np.int64)
         self.parameters: Array = np.empty(net.n_parameters, net.dtype)
         self.slots: Array = np.empty_like(memory.slots)
-        # What a long step writes to, so that it can be left alone at Ctrl-C.
-        is_long = step_work(net, settings.batch_size) > LONG
-        n, shape = (net.n_parameters, memory.slots.shape) if is_long else (0, (0, 0))
-        self.stepped_parameters: Array = layout.aligned_zeros(n, net.dtype)
-        self.stepped_slots: Array = layout.aligned_zeros(shape, net.dtype)
 
     @staticmethod
     def needs(settings: Settings, memory: Memory) -> tuple[object, ...]:

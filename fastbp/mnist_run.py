@@ -19,10 +19,12 @@ import numpy as np
 
 from fastbp.checkpoint import Checkpoint
 from fastbp.datasets import load_mnist, MNIST
+from fastbp.datasets.splits import CLASSES
 from fastbp.history import History
 from fastbp.kernels import jit
 from fastbp.mlp import MLP
 from fastbp.optimizers import BY_NAME, Optimizer, SGD
+from fastbp.plotting import plot_training_report, require_matplotlib
 from fastbp.schedules import Cosine
 from fastbp.validation import Array
 from fastbp.warmup import warm_up
@@ -31,7 +33,6 @@ __all__ = ["LEARNING_RATES", "MnistRun"]
 
 LEARNING_RATES = {"adam": 0.002, "adamw": 0.002, "sgd": 0.1, "rmsprop": 0.001, "adagrad": 0.02}
 HELD_OUT = 12  # one in so many training images is for validation: 5,000 of the 60,000
-CLASSES = 10
 SIDE = 28  # pixels
 
 Say = Callable[[str], Any]
@@ -82,6 +83,8 @@ class MnistRun:
         """Do it all; `say` prints a line."""
         if plot is not None:
             require_plotting(plot)
+        if self.checkpoint is not None:
+            require_folder("--checkpoint", self.checkpoint)
         net = MLP([SIDE * SIDE, *self.hidden, CLASSES], activation=self.activation, seed=self.seed)
         optimizer = self.chosen_optimizer()
         clock = Clock()
@@ -195,15 +198,19 @@ def described_kernels(compiled: int, seconds: float) -> str:
 
 def require_plotting(path: Path) -> None:
     """Raise now what would otherwise be raised after the training."""
-    try:
-        from matplotlib.backend_bases import FigureCanvasBase
-    except ImportError:
-        raise ImportError('--plot needs matplotlib: pip install "fastbp[plot]"') from None
+    require_matplotlib()
+    from matplotlib.backend_bases import FigureCanvasBase
+
     formats = FigureCanvasBase.get_supported_filetypes()
     if path.suffix[1:].lower() not in formats:
         raise ValueError(f"--plot: got {path}, expected a suffix of {', '.join(sorted(formats))}")
+    require_folder("--plot", path)
+
+
+def require_folder(option: str, path: Path) -> None:
+    """Raise now what would otherwise be raised when the file is written."""
     if not path.absolute().parent.is_dir():
-        raise FileNotFoundError(f"--plot: there is no folder {path.parent}")
+        raise FileNotFoundError(f"{option}: there is no folder {path.parent}")
 
 
 def draw(
@@ -211,8 +218,6 @@ def draw(
 ) -> None:
     """Write the picture of a trained net."""
     from matplotlib import rc_context
-
-    from fastbp.plotting import plot_training_report
 
     confusion = np.zeros((CLASSES, CLASSES), np.int64)
     np.add.at(confusion, (test.y, predictions), 1)

@@ -276,7 +276,10 @@ def as_optimizer(value: object) -> Optimizer:
     if isinstance(value, Optimizer):
         return value
     if isinstance(value, str):
-        return BY_NAME[choice("optimizer", value, BY_NAME)]
+        if choice("optimizer", value, (*BY_NAME, "lbfgs")) == "lbfgs":
+            advice = "LBFGS takes all rows at once: use fit"
+            raise ValueError(message("optimizer", "'lbfgs'", "one that makes steps", advice))
+        return BY_NAME[value]
     if isinstance(value, type) and issubclass(value, Optimizer):
         got, expected = f"the class {value.__name__}", f"an instance, such as {value.__name__}()"
         raise TypeError(message("optimizer", got, expected))

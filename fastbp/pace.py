@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Iterator
+
 from fastbp.architecture import Architecture
 
 __all__ = ["BRIEF", "LONG", "Pace", "step_work"]
@@ -11,7 +15,10 @@ FLOPS_PER_CALL = 2e8  # 2 to 50 ms, by processor and net
 # three times that. How the steps are divided into calls changes no bit.
 SHORT_CALL = 0.02
 BRIEF = 1e7  # rows times parameters of a training that one such call makes with ease
-LONG = 2e10  # of one call for which Ctrl-C should not have to wait: a tenth of a second, or more
+# Ctrl-C should be heard within 0.2 s, so it does not wait for a call that takes so many seconds or,
+# before the first one is measured, makes so many float operations, at 30 to 100 a nanosecond.
+LONG_CALL = 0.15
+LONG = 5e9
 
 
 def step_work(net: Architecture, batch_size: int) -> float:
@@ -29,13 +36,28 @@ class Pace:
     Attributes
     ----------
     steps : int
-        Of the next call; one at least.
+        Of the next call; one at least, and at most `most`.
+    is_long : bool
+        Whether that call is of one step, and yet so long that Ctrl-C should not wait for its end.
     """
 
-    def __init__(self, net: Architecture, batch_size: int) -> None:
-        self.steps = max(1, int(FLOPS_PER_CALL // step_work(net, batch_size)))
+    def __init__(self, net: Architecture, batch_size: int, most: float = math.inf) -> None:
+        work = step_work(net, batch_size)
+        self.most = most
+        self.steps = int(max(1, min(FLOPS_PER_CALL // work, most)))
+        self.is_long = work > LONG
+
+    def calls(self, steps: int) -> Iterator[tuple[int, int]]:
+        """Divide the steps of a pass into calls, first..last-1, and learn from the time of each."""
+        last = 0
+        while last < steps:
+            first, last = last, min(last + self.steps, steps)
+            start = time.perf_counter()
+            yield first, last
+            self.observe(last - first, time.perf_counter() - start)
 
     def observe(self, steps: int, seconds: float) -> None:
-        """Learn from a call. One that the end of an epoch has cut short tells nothing."""
-        if steps == self.steps and seconds < SHORT_CALL:
+        """Learn from a call. One that the end of an epoch has cut short says little."""
+        self.is_long = steps == 1 and seconds > LONG_CALL
+        if steps == self.steps <= self.most / 2 and seconds < SHORT_CALL:
             self.steps *= 2

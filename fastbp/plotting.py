@@ -14,6 +14,10 @@ from typing import Any, TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp.augment import checked_shape
+from fastbp.data import class_indices
+from fastbp.validation import array, message
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
@@ -107,8 +111,8 @@ def plot_training_report(
     ------
     ImportError
         If matplotlib is not installed.
-    ValueError
-        If shapes do not agree, or the history has no curve to draw.
+    ValueError, TypeError
+        If shapes do not agree, a class or a number is none, or the history has no curve to draw.
 
     Examples
     --------
@@ -126,14 +130,14 @@ def plot_training_report(
     ... )
     """
     quantities = _quantities(history)
-    rows, columns = image_shape
+    rows, columns = checked_shape(image_shape, "image_shape")
     weights = _array("first_layer_weights", first_layer_weights, (None, rows * columns))
     pixels = _array("images", images, (None, rows * columns))
     counts = _array("confusion", confusion, (None, None))
     n, n_classes = len(pixels), len(counts)
     counts = _array("confusion", counts, (n_classes, n_classes))
-    truth = _classes("labels", labels, n, n_classes)
-    predicted = _classes("predictions", predictions, n, n_classes)
+    truth = class_indices(_array("labels", labels, (n,)), n_classes, "labels")
+    predicted = class_indices(_array("predictions", predictions, (n,)), n_classes, "predictions")
     outputs = _array("probabilities", probabilities, (n, n_classes))
 
     figure = _new_figure(width=12.0, height=8.6)
@@ -149,12 +153,17 @@ def plot_training_report(
     return figure
 
 
-def _new_figure(width: float, height: float) -> Figure:
+def require_matplotlib() -> type[Figure]:
+    """Return matplotlib's Figure, or raise an ImportError that says how to get it."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError('plots need matplotlib: pip install "fastbp[plot]"') from error
-    return Figure(figsize=(width, height), dpi=120, layout="constrained")
+        raise ImportError('figures need matplotlib: pip install "fastbp[plot]"') from error
+    return Figure
+
+
+def _new_figure(width: float, height: float) -> Figure:
+    return require_matplotlib()(figsize=(width, height), dpi=120, layout="constrained")
 
 
 def _quantities(history: Mapping[str, Sequence[float]]) -> list[str]:
@@ -164,10 +173,8 @@ def _quantities(history: Mapping[str, Sequence[float]]) -> list[str]:
         if len(history.get(name, ())) or len(history.get(f"val_{name}", ()))
     ]
     if not found:
-        raise ValueError(
-            f"history: got the names {sorted(history)}; expected at least one epoch of loss, "
-            "val_loss, accuracy or val_accuracy"
-        )
+        expected = "at least one epoch of loss, val_loss, accuracy or val_accuracy"
+        raise ValueError(message("history", f"the names {', '.join(history) or 'none'}", expected))
     return found
 
 
@@ -272,21 +279,12 @@ def _image_grid(figure: SubFigure, count: int, columns: int) -> list[Axes]:
 
 def _array(name: str, values: ArrayLike, shape: tuple[int | None, ...]) -> NDArray[Any]:
     """Convert to an array of numbers of this shape, where None is any length but 0."""
-    array = np.asarray(values)
-    fits = array.ndim == len(shape) and all(
+    numbers = array(name, values, None)
+    fits = numbers.ndim == len(shape) and all(
         found == wanted if wanted is not None else found > 0
-        for found, wanted in zip(array.shape, shape, strict=True)
+        for found, wanted in zip(numbers.shape, shape, strict=True)
     )
     if not fits:
-        wanted_shape = ", ".join("n" if length is None else str(length) for length in shape)
-        raise ValueError(f"{name}: got the shape {array.shape}; expected ({wanted_shape})")
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name}: got the dtype {array.dtype}; expected numbers")
-    return array
-
-
-def _classes(name: str, values: ArrayLike, n: int, n_classes: int) -> NDArray[np.int64]:
-    array = _array(name, values, (n,))
-    if array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= n_classes:
-        raise ValueError(f"{name}: expected integers from 0 to {n_classes - 1}, a class each")
-    return array.astype(np.int64)
+        lengths = ", ".join("n" if length is None else str(length) for length in shape)
+        raise ValueError(message(name, f"shape {numbers.shape}", f"({lengths})"))
+    return numbers

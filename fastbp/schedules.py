@@ -267,9 +267,9 @@ class Warmup(Schedule):
     start_fraction: float = 0.1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "after", as_schedule("after", self.after))
         set_checked(
             self,
+            after=as_schedule("after", self.after),
             epochs=number("epochs", self.epochs, above=True),
             start_fraction=number("start_fraction", self.start_fraction, 0, 1),
         )

@@ -26,7 +26,7 @@ from fastbp.kernels import checks
 from fastbp.kernels import epoch as epoch_kernel
 from fastbp.memory import Memory, Scratch
 from fastbp.monitor import require_recorded
-from fastbp.pace import BRIEF, LONG
+from fastbp.pace import BRIEF
 from fastbp.progress import Progress
 from fastbp.settings import Settings
 from fastbp.threads import run_on_threads
@@ -139,12 +139,8 @@ class Training:
             # From the natural order, so that an epoch depends on the random state alone.
             self.order[:] = self.natural
             self.net._rng.shuffle(self.order)
-        last = 0
-        while last < self.steps:
-            first, last = last, min(last + self.scratch.pace.steps, self.steps)
-            called = time.perf_counter()
+        for first, last in self.scratch.pace.calls(self.steps):
             status = self.make_steps(first, last, rates, steps_before)
-            self.scratch.pace.observe(last - first, time.perf_counter() - called)
             if status == epoch_kernel.INPUT_NOT_FINITE:
                 raise NotFinite
             if status == epoch_kernel.COST_NOT_FINITE:
@@ -168,12 +164,6 @@ class Training:
     def make_steps(self, first: int, last: int, rates: Array, steps_before: int) -> int:
         """Make steps first..last-1 of a pass; return the kernel's status."""
         scratch, settings = self.scratch, self.settings
-        parameters, slots = self.net.parameters, self.memory.slots
-        is_long = len(scratch.stepped_parameters) > 0
-        if is_long:
-            parameters, slots = scratch.stepped_parameters, scratch.stepped_slots
-            self.copy_model(parameters, slots)
-        model = epoch_kernel.Model(parameters, slots, scratch.gradient, scratch.workspace.arena)
         rows_pass = epoch_kernel.Pass(
             read_only(self.order),
             settings.batch_size,
@@ -182,28 +172,24 @@ class Training:
             steps_before,
             self.memory.seed,
         )
-        scratch.barrier[:] = 0
 
-        def call(thread: int) -> int:
-            team = epoch_kernel.Team(scratch.barrier, thread, settings.threads)
+        def call(parameters: Array, slots: Array) -> int:
             plan, data = scratch.workspace.plan, self.data
-            return int(
-                epoch_kernel.train(
-                    plan, model, data, rows_pass, settings.rule, first, last, self.report, team
+            model = epoch_kernel.Model(parameters, slots, scratch.gradient, scratch.workspace.arena)
+            scratch.barrier[:] = 0
+
+            def on_thread(thread: int) -> int:
+                team = epoch_kernel.Team(scratch.barrier, thread, settings.threads)
+                return int(
+                    epoch_kernel.train(
+                        plan, model, data, rows_pass, settings.rule, first, last, self.report, team
+                    )
                 )
-            )
 
-        if not is_long:
-            return run_on_threads(call, settings.threads)
-        status = self.interrupts.run(LONG + 1, lambda: run_on_threads(call, settings.threads))
-        np.copyto(self.net.parameters, parameters)
-        np.copyto(self.memory.slots, slots)
-        return status
+            return run_on_threads(on_thread, settings.threads)
 
-    def copy_model(self, parameters: Array, slots: Array) -> None:
-        """Copy what a step changes."""
-        np.copyto(parameters, self.net.parameters)
-        np.copyto(slots, self.memory.slots)
+        changed = self.net.parameters, self.memory.slots
+        return self.interrupts.step(scratch.pace.is_long, changed, call)
 
     def validate(self, rate: float) -> dict[str, float]:
         """Score the net on the validation data."""
@@ -219,7 +205,8 @@ class Training:
 
     def keep(self) -> None:
         """Copy what an epoch changes."""
-        self.copy_model(self.scratch.parameters, self.scratch.slots)
+        np.copyto(self.scratch.parameters, self.net.parameters)
+        np.copyto(self.scratch.slots, self.memory.slots)
         self.kept_steps = self.memory.steps
         self.kept_random_state = self.net._rng.bit_generator.state
 
@@ -318,18 +305,19 @@ def train(
             training.described = told
             if snapshot is not None:
                 training.history = History(snapshot.history)
-            net._memory, net._scratch = memory, scratch if carry_over else None
+            net._memory, net._scratch = memory, None  # a step that is left alone goes on in it
             interrupted = False
             try:
                 if not is_over:
                     training.run(epochs)
+                if carry_over:
+                    net._scratch = scratch
             except NotFinite:
                 training.restore()
                 net._memory, net._rng.bit_generator.state = before
                 refuse_not_finite_parameters(net.parameters)
                 refuse_not_finite(data.X)
             except KeyboardInterrupt:
-                net._scratch = None  # a long step may still be writing there
                 if carry_over:  # or a loop over partial_fit could not be left
                     raise
                 interrupted = True

@@ -29,7 +29,8 @@ class Workspace:
         in_place: bool = False,
     ) -> None:
         self.plan = net.plan(rows, threads, in_place)
-        self.table: Array = layout.plan_table(self.plan)
+        # Inference reads no z but the last: a may lie in its place, in the same arena.
+        self.table: Array = layout.plan_table(net.plan(rows, threads, True))
         self.arena: Array = self._new_arena(net.dtype)
         self._busy = threading.Lock()
 

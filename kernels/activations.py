@@ -240,6 +240,38 @@ def activate_layer(net, layer, rows, first, last):
         _add_biases(_linear, net, layer, rows, first, last)
 
 
+@inlined
+def _multiply_by(sigma_prime, arena, layer, rows, first, last):
+    """delta *= sigma'(z)."""
+    for r in range(rows):
+        row = r * layer.row_step
+        for at in range(row + first, row + last, lanes(arena)):
+            z, a = load(arena, layer.z + at), load(arena, layer.a + at)
+            delta = load(arena, layer.delta + at)
+            store(arena, layer.delta + at, delta * sigma_prime(z, a))
+
+
+@kernel
+def multiply_by_derivative(arena, layer, rows, first, last):
+    """delta *= sigma'(z), the second half of BP2, of neurons first .. last-1.
+
+    The functions that most nets have get loops of their own, as in `activate_layer`.
+    """
+    if layer.activation == SIGMOID:
+        _multiply_by(sigmoid_prime, arena, layer, rows, first, last)
+    elif layer.activation == TANH:
+        _multiply_by(tanh_prime, arena, layer, rows, first, last)
+    elif layer.activation == RELU:
+        _multiply_by(relu_prime, arena, layer, rows, first, last)
+    else:
+        for r in range(rows):
+            for j in range(first, last, lanes(arena)):
+                at = r * layer.row_step + j
+                z, a = load(arena, layer.z + at), load(arena, layer.a + at)
+                sigma_prime = derivative(layer.activation, z, a)
+                store(arena, layer.delta + at, load(arena, layer.delta + at) * sigma_prime)
+
+
 @kernel
 def derivative(activation, z, a):
     """sigma'(z) of the numbered activation, given a = sigma(z); 1 for softmax and linear."""

@@ -11,13 +11,14 @@ so that the sums over rows are the mean gradient. Reads the parameters, z, a and
 overwrites the other deltas and, where one is asked for, the gradient.
 """
 
-from .activations import derivative
-from .batch import finish_row, gather_target
+from .activations import multiply_by_derivative
+from .batch import finish_rows, gather_target
+from .dropout import multiply_by_dropped
 from .forward import forward_block
 from .jit import inlined, kernel
 from .matmul import column_range, matmul, matrix, transpose
 from .net import a_matrix, delta_matrix, layer_of, open_data, open_net, rows_of, weight_matrix
-from .simd import lanes, load, load_first, pointer, store, store_first
+from .simd import lanes, load, load_first, pointer, store_first
 from .updates import penalize, penalty
 
 
@@ -31,26 +32,26 @@ def error_below(net, l, rows, first, last, dropped):
     delta_below = column_range(delta_matrix(net, l - 1, rows), first, last)
     matmul(1.0, delta_matrix(net, l, rows), W, 0.0, delta_below, net.panel)
 
-    below, arena = layer_of(net, l - 1), net.arena
-    for r in range(rows):
-        for j in range(first, last, lanes(arena)):
-            at = r * below.row_step + j
-            if dropped:
-                sigma_prime = load(arena, below.dropped + at)
-            else:
-                z, a = load(arena, below.z + at), load(arena, below.a + at)
-                sigma_prime = derivative(below.activation, z, a)
-            store(arena, below.delta + at, load(arena, below.delta + at) * sigma_prime)
+    below = layer_of(net, l - 1)
+    if dropped:
+        multiply_by_dropped(net.arena, below, rows, first, last)
+    else:
+        multiply_by_derivative(net.arena, below, rows, first, last)
 
 
 @kernel
 def bias_gradient(net, l, rows, first, last, nabla_b, accumulate):
     """BP3: nabla_b = sum over rows of delta^l, of neurons first .. last-1; nabla_b a pointer."""
-    layer = layer_of(net, l)
+    layer, arena = layer_of(net, l), net.arena
+    step, in_fours = layer.row_step, rows - rows % 4
     for j in range(first, last, lanes(nabla_b)):
-        total = load_first(nabla_b, j - first, last - j if accumulate else 0)
-        for r in range(rows):
-            total = total + load(net.arena, layer.delta + r * layer.row_step + j)
+        total, row = load_first(nabla_b, j - first, last - j if accumulate else 0), layer.delta + j
+        for r in range(0, in_fours, 4):  # one after the other, each sum would wait for the last
+            at = row + r * step
+            pair = load(arena, at) + load(arena, at + step)
+            total = total + (pair + (load(arena, at + 2 * step) + load(arena, at + 3 * step)))
+        for r in range(in_fours, rows):
+            total = total + load(arena, row + r * step)
         store_first(nabla_b, j - first, total, last - j)
 
 
@@ -82,7 +83,8 @@ def propagate_block(net, examples, first, last, scale):
         return False, cost
     for r in range(rows):
         gather_target(net, examples, first + r, r)
-        finish_row(net, r, scale)
+    finish_rows(net, 0, rows, scale)  # BP1
+    for r in range(rows):
         cost += net.arena[net.row_costs + r]
     for l in range(net.depth, 1, -1):
         error_below(net, l, rows, 0, layer_of(net, l - 1).neurons, False)

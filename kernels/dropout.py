@@ -41,3 +41,13 @@ def drop(net, l, rows, first, last, rate, seed, step):
             z, a = load(arena, layer.z + j), load(arena, layer.a + j)
             store(arena, layer.dropped + j, mask * derivative(layer.activation, z, a))
             store(arena, layer.a + j, mask * a)
+
+
+@inlined
+def multiply_by_dropped(arena, layer, rows, first, last):
+    """delta *= what `drop` has left, the second half of BP2, of neurons first .. last-1."""
+    for r in range(rows):
+        row = r * layer.row_step
+        for at in range(row + first, row + last, lanes(arena)):
+            delta = load(arena, layer.delta + at) * load(arena, layer.dropped + at)
+            store(arena, layer.delta + at, delta)

@@ -148,7 +148,14 @@ def sigmoid(x):
     """1 / (1 + e^-x), as e^x / (1 + e^x) for negative x: no overflow, no lost small values."""
     one = broadcast_like(x, 1)
     e = exp(-absolute(x))
-    return _divide_by_sum(select(x < 0, e, one), e, one)
+    numerator = select(x < 0, e, one)
+    if VECTOR_BYTES == 32:  # whose estimate of 1/2 is an ulp below: 1 - q - q must be exact
+        total = e + one
+        inverse = reciprocal(total)
+        quotient = numerator * inverse
+        remainder = fma(-quotient, total, numerator) - quotient * ((one - total) + e)
+        return fma(remainder, inverse, quotient)
+    return _divide_by_sum(numerator, e, one)
 
 
 @kernel

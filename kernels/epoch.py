@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .batch import batch_weight, finish_row, gather_row, gather_target, prefetch_row, ROWS_AHEAD
+from .batch import batch_weight, finish_rows, gather_row, gather_target, prefetch_row, ROWS_AHEAD
 from .descent import descend, descend_clipped, Trainee
 from .dropout import drop
 from .forward import forward_layer
@@ -138,8 +138,7 @@ def propagate(net, examples, rows_pass, rule, step, rows, report, team):
 
     weight = batch_weight(net, rows)
     scale = 1.0 / weight if weight != 0.0 else 0.0
-    for r in range(first_row, last_row):
-        finish_row(net, r, scale)  # BP1
+    finish_rows(net, first_row, last_row, scale)  # BP1
     wait_for_all(team)
 
     cost, hits = 0.0, 0.0

@@ -1,6 +1,6 @@
 """Cost, hits and moments over all rows of the user's data, a block of rows at a time."""
 
-from .batch import finish_row, gather_target
+from .batch import finish_rows, gather_target
 from .forward import forward_block
 from .jit import kernel
 from .net import layer_of, open_data, open_net, rows_of
@@ -23,7 +23,8 @@ def evaluate(plan, parameters, arena, data, moments):
             return first, cost, weight, hits
         for r in range(last - first):
             gather_target(net, examples, first + r, r)
-            finish_row(net, r, 1.0)
+        finish_rows(net, 0, last - first, 1.0)
+        for r in range(last - first):
             cost += net.arena[net.row_costs + r]
             hits += net.arena[net.row_hits + r]
             w = net.arena[net.row_weights + r]

@@ -7,34 +7,52 @@ overwrites z^l and a^l; training and inference are loops over it.
 from .activations import activate_layer, SOFTMAX
 from .jit import inlined, kernel
 from .losses import softmax
-from .matmul import column_range, matmul, matmul_transposed, matrix, row_range, transpose
+from .matmul import column_range, matmul, matmul_transposed, matrix, pack, row_range, transpose
 from .net import a_matrix, layer_of, open_table, weight_matrix, z_matrix
 from .simd import broadcast, fma, lanes, load, load_first, pointer, store_first, sum_lanes
 
 # A forward product is made of dot tiles below so many rows, or up to twice as many where they are
 # long, and for few neurons: 37 against 42 us for 32 rows of 784 -> 100, but 1.3 against 0.6 us for
-# 32 rows of 32 -> 32.
+# 32 rows of 32 -> 32. Long rows that few neurons look at are read from end to end, once: 10,000
+# rows from memory, 784 -> 30, in 4.5 ms rather than 5 to 8.
 DOT_ROWS_BELOW = 24
 DOT_DEPTH_FROM = 256
 DOT_NEURONS_BELOW = 4
+DEEP_DOT_NEURONS_BELOW = 33
+# Of a product for up to so many rows, and at least twice as many neurons, a is packed rather than
+# W: 784 -> 256 for 64 rows at 84 rather than 72 % of the FMA peak.
+TRANSPOSED_ROWS = 256
 
 
 @inlined
 def forward_layer(net, a_below, l, rows, first, last):
     """z^l and a^l of neurons first .. last-1, from a^(l-1) (rows, n_(l-1))."""
+    weigh(net, a_below, l, rows, first, last)
+    activate_layer(net, layer_of(net, l), rows, first, last)
+
+
+@inlined
+def weigh(net, a_below, l, rows, first, last):
+    """z^l = a^(l-1) (W^l)^T of neurons first .. last-1, still without b^l."""
     layer = layer_of(net, l)
     W = row_range(weight_matrix(net, l), first, last)
     z = column_range(z_matrix(net, l, rows), first, last)
     # The whole layer decides, not this thread's part of it: bits must not depend on threads.
+    is_deep = a_below.columns >= DOT_DEPTH_FROM
     if (
         rows < DOT_ROWS_BELOW
-        or (rows < 2 * DOT_ROWS_BELOW and a_below.columns >= DOT_DEPTH_FROM)
+        or (is_deep and (rows < 2 * DOT_ROWS_BELOW or layer.neurons < DEEP_DOT_NEURONS_BELOW))
         or layer.neurons < DOT_NEURONS_BELOW
     ):
         matmul_transposed(a_below, W, z)
+    elif 2 * rows <= layer.neurons and rows <= TRANSPOSED_ROWS:
+        # z^T = W a^T: the packed copy is one of a, which is smaller than W. It has the bits of the
+        # other product, and lies for now where delta^l will be.
+        z_T = matrix(net.arena, layer.delta + first * rows, last - first, rows, rows)
+        matmul(1.0, W, transpose(a_below), 0.0, z_T, net.panel)
+        pack(transpose(z_T), z.data, z.row_step)
     else:
         matmul(1.0, a_below, transpose(W), 0.0, z, net.panel)
-    activate_layer(net, layer, rows, first, last)
 
 
 @kernel
@@ -43,13 +61,24 @@ def forward_block(net, a_0, rows):
 
     Returns whether all of a^0 is finite.
     """
-    a_below = a_0
+    a_below, finite = a_0, True
     for l in range(1, net.depth + 1):
-        forward_layer(net, a_below, l, rows, 0, layer_of(net, l).neurons)
+        layer = layer_of(net, l)
+        weigh(net, a_below, l, rows, 0, layer.neurons)
+        if l == 1:
+            finite = is_finite_block(net, a_0, layer, rows)
+        activate_layer(net, layer, rows, 0, layer.neurons)
         a_below = a_matrix(net, l, rows)
-    # NaN or infinity in a row of a^0 shows in each of its z^1, far fewer numbers to look at. So
-    # does an overflow, and then a^0 itself tells.
-    layer = layer_of(net, 1)
+    return finite
+
+
+@kernel
+def is_finite_block(net, a_0, layer, rows):
+    """Whether all of a^0 is finite, once layer 1 has weighed it.
+
+    NaN or infinity in a row of a^0 shows in each of its z^1, far fewer numbers to look at, before
+    sigma may hide it. So does an overflow, and then a^0 itself tells.
+    """
     if is_finite(net.arena, layer.z, layer.z + rows * layer.row_step):
         return True
     for r in range(rows):

@@ -19,7 +19,7 @@ first derivatives work on it. It costs about twice a gradient.
 
 from .activations import derivative, second_derivative, SOFTMAX
 from .backward import bias_gradient, mean_scale, weight_gradient
-from .batch import finish_row, forget_row, gather_target
+from .batch import finish_rows, forget_row, gather_target
 from .forward import forward_block
 from .jit import inlined, kernel
 from .losses import cost_derivative, cost_second_derivative, CROSS_ENTROPY
@@ -187,7 +187,8 @@ def directional_derivative(plan, parameters, arena, v, r_arena, data):
         _r_forward(net, r_net, a_0, rows)
         for r in range(rows):
             gather_target(net, examples, first + r, r)
-            finish_row(net, r, scale)
+        finish_rows(net, 0, rows, scale)
+        for r in range(rows):
             for j in range(r * output.row_step, r * output.row_step + output.neurons):
                 slope += net.arena[output.delta + j] * r_net.arena[output.z + j]
     return -1, slope
@@ -223,7 +224,8 @@ def hessian_vector_product(plan, parameters, arena, v, r_arena, data, l2, produc
         _r_forward(net, r_net, a_0, rows)
         for r in range(rows):
             gather_target(net, examples, first + r, r)
-            finish_row(net, r, scale)
+        finish_rows(net, 0, rows, scale)
+        for r in range(rows):
             r_output_error(net, r_net, r, scale)
             if net.arena[net.row_weights + r] == 0:
                 forget_row(r_net, r)

@@ -8,7 +8,7 @@ overflow. Reads z, a and y of a row; overwrites its a (softmax only) and its del
 
 from .activations import derivative, EXPONENTIAL, NAMES, SOFTMAX
 from .elementary import exp, log, log1p, maximum, minimum
-from .jit import inlined, kernel
+from .jit import inlined
 from .simd import (
     absolute,
     broadcast,
@@ -94,7 +94,7 @@ def within(a):
     return select(a > 1 - eps, broadcast_like(a, 1 - eps), a)
 
 
-@kernel
+@inlined
 def output_error(loss, output, arena, at, y_at, scale):
     """Cost of one row, unscaled; its output error times `scale` goes to delta.
 

@@ -108,6 +108,24 @@ def load_first(typingctx, array, index, count):
 
 
 @intrinsic
+def load_first_as(typingctx, like, array, index, count):
+    """As `load_first`, but as many numbers as `like` has lanes, and in its precision or a higher.
+
+    `like` is an array or pointer; of an array in float32, float64 numbers are made.
+    """
+
+    def emit(context, builder, signature, arguments):
+        _, array, index, count = arguments
+        kind = llvm_type(signature.return_type)
+        source = ir.VectorType(context.get_value_type(signature.args[1].dtype), kind.count)
+        pointer = emit_address(context, builder, signature.args[1], array, index)
+        value = emit_load(builder, pointer, source, emit_mask(builder, count, kind.count))
+        return value if source.element == kind.element else builder.fpext(value, kind)
+
+    return VectorType(like.dtype)(like, array, types.intp, types.intp), emit
+
+
+@intrinsic
 def store(typingctx, array, index, value):
     """Write a vector to element `index` on."""
 
@@ -364,3 +382,18 @@ def max_lanes(typingctx, value):
         )
 
     return value.dtype(value), emit
+
+
+@intrinsic
+def first_true(typingctx, mask):
+    """Index of the first lane that is true, or how many lanes there are."""
+
+    def emit(context, builder, signature, arguments):
+        (mask,) = arguments
+        lanes = mask.type.count
+        # One more bit, always set, ends the search.
+        bits = builder.zext(builder.bitcast(mask, ir.IntType(lanes)), ir.IntType(64))
+        bits = builder.or_(bits, ir.IntType(64)(1 << lanes))
+        return builder.cttz(bits, ir.IntType(1)(1))
+
+    return types.int64(mask), emit

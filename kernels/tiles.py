@@ -41,6 +41,9 @@ else:
     DOT_COLUMNS = {1: 4, 2: 4, 3: 3}
 
 OUTER_VECTORS = max(OUTER_ROWS)
+# Instead of so many vectors, of which the last may be part of one: all whole. A masked load takes
+# the place of a multiply-add: 89 against 93 % of the FMA peak.
+WHOLE = OUTER_VECTORS + 1
 DOT_ROWS = max(DOT_COLUMNS)
 
 _INT = ir.IntType(64)
@@ -106,15 +109,17 @@ def outer_tile(
         vectors = builder.sdiv(builder.add(columns, _INT(lanes - 1)), _INT(lanes))
         full_lanes = builder.mul(builder.sub(vectors, _INT(1)), _INT(lanes))
         tail = emit_loop_mask(builder, builder.sub(columns, full_lanes), lanes)
+        is_whole = builder.icmp_signed("==", columns, _INT(OUTER_VECTORS * lanes))
+        vectors = builder.select(is_whole, _INT(WHOLE), vectors)
         # With beta = 0 nothing is read: C may hold anything.
         adds = builder.fcmp_unordered("!=", beta, ir.Constant(beta.type, 0))
         alpha = emit_broadcast(builder, alpha, lanes)
         beta = emit_broadcast(builder, beta, lanes)
 
-        def write(sums, n_vectors, adds_old):
+        def write(sums, masks, adds_old):
             for n, value in enumerate(sums):
-                i, j = divmod(n, n_vectors)
-                mask = tail if j == n_vectors - 1 else None
+                i, j = divmod(n, len(masks))
+                mask = masks[j]
                 c_ij = builder.gep(c, [builder.add(builder.mul(c_row, _INT(i)), _INT(j * lanes))])
                 new = builder.fmul(value, alpha)
                 if adds_old:
@@ -122,18 +127,16 @@ def outer_tile(
                 emit_store(builder, new, c_ij, mask)
 
         def emit_tile(n_rows, n_vectors):
+            masks = [None] * (n_vectors - 1) + [tail]
+            if n_vectors == WHOLE:
+                n_vectors, masks = OUTER_VECTORS, [None] * OUTER_VECTORS
             a_rows = [builder.gep(a, [builder.mul(a_row, _INT(i))]) for i in range(n_rows)]
 
             def multiply_add(k, sums):
                 b_k = builder.gep(b, [builder.mul(k, b_row)])
                 b_vectors = [
-                    emit_load(
-                        builder,
-                        builder.gep(b_k, [_INT(j * lanes)]),
-                        vector,
-                        tail if j == n_vectors - 1 else None,
-                    )
-                    for j in range(n_vectors)
+                    emit_load(builder, builder.gep(b_k, [_INT(j * lanes)]), vector, mask)
+                    for j, mask in enumerate(masks)
                 ]
                 a_k = builder.mul(k, a_column)
                 updated = []
@@ -151,11 +154,12 @@ def outer_tile(
             sums = _emit_depth_loop(builder, depth, zeros, multiply_add)
             with builder.if_else(adds) as (then, otherwise):
                 with then:
-                    write(sums, n_vectors, adds_old=True)
+                    write(sums, masks, adds_old=True)
                 with otherwise:
-                    write(sums, n_vectors, adds_old=False)
+                    write(sums, masks, adds_old=False)
 
         shapes = [(i, j) for j, most in OUTER_ROWS.items() for i in range(1, most + 1)]
+        shapes += [(i, WHOLE) for i in range(1, OUTER_ROWS[OUTER_VECTORS] + 1)]
         _emit_shape_switch(builder, rows, vectors, shapes, emit_tile)
         return context.get_dummy_value()
 

@@ -69,8 +69,10 @@ class Problem:
         return naive.forward(*self.layers(vector), self.X, *self.names[:2])[1][-1]
 
     def check_outputs(self, net=None):
-        out = (net or self.net).forward(self.X)
-        assert max_error(out, self.outputs()) < TOLERANCES[self.dtype]
+        out, expected = (net or self.net).forward(self.X), self.outputs()
+        # Far left of 0, gelu and softplus are differences of nearly equal numbers.
+        scale = max(0.01, np.abs(expected).max())
+        assert np.abs(out - expected).max() < TOLERANCES[self.dtype] * scale
 
 
 def gradients(rng, folder):

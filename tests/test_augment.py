@@ -99,7 +99,8 @@ def test_scipy_agrees(distortions):
     distorted = distortions.apply(X, seed=11, epoch=4)
     for row, image in enumerate(X.reshape(-1, 28, 28)):
         expected = reference(image, distortions, 11, 4, row)
-        assert_allclose(distorted[row].reshape(28, 28), expected, atol=1e-5)
+        # SciPy leaves out what is 28 / 4 sigma away or more: e^-24.5 of 784 draws, 34 times.
+        assert_allclose(distorted[row].reshape(28, 28), expected, atol=1e-10)
 
 
 def test_no_distortion_changes_nothing():

@@ -177,4 +177,4 @@ def test_layer_errors_are_lengths_of_bias_gradients():
     for lengths, vector in zip(errors.lengths, seen, strict=True):
         places = [biases for _, biases in parameter_slices(net.sizes)]
         expected = [np.linalg.norm(vector[place]) for place in places]
-        assert_allclose(lengths, expected, rtol=1e-4)
+        assert_allclose(lengths, expected, rtol=2e-6)  # of float32, and other sums over the rows

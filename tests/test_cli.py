@@ -1,6 +1,5 @@
 """The command line: what it prints, its exit status, and one line for every mistake."""
 
-import builtins
 import logging
 import re
 import signal
@@ -16,6 +15,7 @@ from mnist_files import npz_bytes, SMALL
 import fastbp
 from fastbp import mnist_run
 from fastbp.datasets import load_mnist_sample
+from fastbp.kernels import jit
 
 SAMPLE = Path(fastbp.__file__).parent / "datasets" / "mnist_sample.npz"
 TINY = ["--hidden", "8", "--epochs", "2", "--batch-size", "4"]
@@ -153,7 +153,8 @@ def test_what_is_logged_is_shown_once_and_logging_is_left_as_it_was(monkeypatch)
         (["--threads", "0"], ["--threads", "0"]),
         (["--data", "nowhere.npz"], ["--data", "nowhere.npz", "does not exist"]),
         (["--plot", "picture.xyz"], ["--plot", "picture.xyz", "png"]),
-        (["--plot", "nowhere/picture.png"], ["--plot", "nowhere"]),
+        (["--plot", "nowhere/picture.png"], ["--plot", "no folder nowhere"]),
+        (["--checkpoint", "nowhere/run"], ["--checkpoint", "no folder nowhere"]),
         (["--batchsize", "3"], ["--batchsize", "--batch-size"]),
         (["extra"], ["extra"]),
     ],
@@ -180,6 +181,14 @@ def test_an_operating_system_error_is_one_line(monkeypatch):
     refused("mnist", says=["mnist.npz: Permission denied"])
 
 
+def test_too_little_memory_is_one_line(monkeypatch):
+    def net(*_, **__):
+        raise MemoryError("Unable to allocate 14.6 TiB")
+
+    monkeypatch.setattr(mnist_run, "MLP", net)
+    refused("mnist", "--hidden", "2000000,2000000", says=["14.6 TiB"])
+
+
 def test_one_training_image_cannot_be_split(tmp_path):
     path = tmp_path / "one.npz"
     one = SMALL._replace(train_images=SMALL.train_images[:1], train_labels=SMALL.train_labels[:1])
@@ -193,14 +202,7 @@ def test_divergence_is_one_line(digits):
 
 
 def test_a_picture_without_matplotlib_is_refused_before_training(monkeypatch, digits):
-    real_import = builtins.__import__
-
-    def no_matplotlib(name, *arguments, **options):
-        if name.startswith("matplotlib"):
-            raise ImportError(name)
-        return real_import(name, *arguments, **options)
-
-    monkeypatch.setattr(builtins, "__import__", no_matplotlib)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     result = refused(
         "mnist", "--data", digits, "--plot", "x.png", says=['pip install "fastbp[plot]"']
     )
@@ -249,7 +251,6 @@ def test_what_was_interrupted_goes_on(digits, tmp_path, monkeypatch):
     assert [line.split("/s")[0] for line in learned(run(*command))] == whole[1:]
     assert learned(run(*command)) == whole[-1:]  # all is done
     refused(*command, "--dropout", "0.5", says=["dropout: got [0.5]", "checkpoint"])
-    refused(*command[:-1], tmp_path / "lost" / "run", says=["lost"])
 
 
 def test_info():
@@ -259,8 +260,16 @@ def test_info():
     assert rows["fastbp"] == fastbp.__version__
     assert rows["numpy"] == np.__version__
     assert re.match(r"(128|256|512) bits: \d+ float32 or \d+ float64", rows["vectors"])
-    assert "kernels" in rows["cache"]
     assert {"processor", "threads", "numba", "llvmlite", "Python", "matplotlib"} <= set(rows)
+
+
+def test_info_counts_what_the_cache_holds(monkeypatch, tmp_path):
+    monkeypatch.setattr("fastbp.kernels.jit.cache_folder", lambda: str(tmp_path))
+    assert f"cache         {tmp_path}, 0 kernels, 0.0 MB" in run("info").stdout
+    for name in ("forward", "train"):
+        jit._CacheFiles(tmp_path, name).save("a signature", bytes(10**6))
+    (tmp_path / "folder_of_numba").mkdir()
+    assert f"cache         {tmp_path}, 2 kernels, 2.0 MB" in run("info").stdout
 
 
 def test_info_where_nothing_can_be_kept(monkeypatch):

@@ -57,10 +57,11 @@ def test_sample():
     assert digest.hexdigest() == "2df4ad48e13f158053f2359d1d56f807c0d5ff8c4119698ab265acf74412e506"
 
 
-def test_sample_is_the_last_resort_and_says_so():
+def test_sample_is_the_last_resort_and_says_so(tmp_path):
     with pytest.warns(UserWarning, match=r"only a sample of MNIST.*5000.*web is down.*pip is down"):
         data = load_mnist()
     assert data.source == "sample"
+    assert not (tmp_path / "cache").exists()  # it is not kept in the place of the whole
 
 
 def test_asking_for_the_sample_is_no_reason_to_warn():
@@ -96,9 +97,13 @@ def test_no_source_left():
         load_mnist(sources=["mirrors", "pip"])
 
 
-@pytest.mark.parametrize("sources", ["cache", [], ["web"]])
-def test_unknown_sources(sources):
-    with pytest.raises(ValueError, match=r"sources: .* expected some of cache, mirrors"):
+@pytest.mark.parametrize(
+    ("name", "sources"),
+    [("sources", "cache"), ("sources", []), ("sources", 3), (r"sources\[1\]", ["cache", "web"]),
+     (r"sources\[0\]", [["cache"]])],
+)  # fmt: skip
+def test_unknown_sources(name, sources):
+    with pytest.raises((ValueError, TypeError), match=rf"^{name}: got .* of cache, mirrors"):
         load_mnist(sources=sources)
 
 

@@ -48,6 +48,9 @@ def evil_pickles():
     yield "dictionary", pickle.dumps({"train": train})
     yield "two pairs only", pickle.dumps((train, test))
     yield "lists of numbers", pickle.dumps((([1], [2]),) * 3)
+    # More than is allowed, but less than the system refuses by itself.
+    yield "memo of 2**24 slots", b"\x80\x02K\x01r" + struct.pack("<I", 2**24) + b"."
+    yield "millions of numbers", b"\x80\x02](" + b"K\x01" * 4_000_000 + b"e."
     yield "memo of 2**31 slots", b"\x80\x02K\x01r\xff\xff\xff\x7f."
     yield "memo of 2**31 slots as text", b"(K\x01p2147483647\n."
     yield "bytes of 2**62", b"\x80\x04\x8e" + struct.pack("<Q", 2**62) + b"."
@@ -93,6 +96,16 @@ def test_idx_bomb(tmp_path):
     path.write_bytes(gzip.compress(idx_bytes(SMALL.test_images) + bytes(100_000_000), 1))
     with pytest.raises(ValueError, match=r"t10k-images-idx3-ubyte\.gz: more than the 3136 bytes"):
         load_mnist(tmp_path)
+
+
+def test_idx_header_that_claims_too_much(tmp_path, monkeypatch):
+    """And all of it is there, once unpacked."""
+    monkeypatch.setattr("fastbp.datasets.idx.MAX_BYTES", 10_000_000)
+    write_idx_folder(tmp_path, SMALL)
+    header = struct.pack(">HBB3I", 0, 8, 3, 100_000, 28, 28)
+    path = tmp_path / "t10k-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(header + bytes(78_400_000), 1))
+    assert_refused(tmp_path, r"t10k-images-idx3-ubyte\.gz: .* at most 10000000")
 
 
 def npz_with(header=None, *, data=b"", method=zipfile.ZIP_DEFLATED, version=b"\x01\x00"):
@@ -153,11 +166,38 @@ def test_npz_bomb(tmp_path, monkeypatch):
     assert_refused(path, "at most 10000000")
 
 
-def test_npz_of_many_entries(tmp_path):
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_npz_whose_directory_claims_more_than_there_is(tmp_path, method):
+    """As the member's own header does: the sizes agree, and are wrong."""
+    header = HEADER.format("'|u1'", "(10000, 784)").encode()
+    content = bytearray(npz_with(header, data=bytes(784), method=method))
+    directory = content.index(b"PK\x01\x02")
+    assert content[directory + 46 :].startswith(b"train_images.npy")
+    struct.pack_into("<I", content, directory + 24, 10 + len(header) + 7_840_000)
+    path = tmp_path / "mnist.npz"
+    path.write_bytes(content)
+    assert_refused(path, "not a sound npz file")
+
+
+@pytest.mark.parametrize("size", ["true", "before a comment", "of zip64"])
+def test_npz_of_many_entries(tmp_path, size):
     path = tmp_path / "mnist.npz"
     with zipfile.ZipFile(path, "w") as archive:
         for index in range(2000):
             archive.writestr(str(index), b"")
+    content = path.read_bytes()
+    if size == "before a comment":  # of zeros, which would be a small directory's
+        content = content[:-2] + struct.pack("<H", 22) + bytes(22)
+    elif size == "of zip64":
+        entries, length, start = struct.unpack("<10xH2I2x", content[-22:])
+        large = struct.pack("<4sQ2H2I4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, entries, entries, length,
+                            start)  # fmt: skip
+        locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, len(content) - 22, 1)
+        content = content[:-22] + large + locator + b"PK\x05\x06" + bytes(18)
+    path.write_bytes(content)
+    if size != "true":
+        with zipfile.ZipFile(path) as archive:
+            assert len(archive.namelist()) == 2000
     assert_refused(path, "not as NumPy writes it")
 
 

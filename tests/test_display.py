@@ -74,11 +74,13 @@ def test_short_histories_have_no_curves(lists):
     assert "svg" not in Page(History(lists)._repr_html_()).tags
 
 
-def test_names_are_escaped():
-    name = "<script>alert(1)</script>&"
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>&", "<svg onload='alert(1)'></svg>"])
+def test_names_are_escaped(name):
+    """A history's may come from a file: that of a checkpoint."""
     page = Page(History({name: [1.0, 2.0]})._repr_html_())
     assert name in page.cells
     assert "script" not in page.tags
+    assert page.tags.count("svg") == 1
 
 
 def test_a_curve_stays_within_its_frame_and_small():

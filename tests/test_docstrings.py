@@ -13,7 +13,7 @@ import fastbp
 PACKAGE = Path(fastbp.__file__).parent
 MODULES = sorted(
     path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", ".")
-    for folder in (".", "nndl")
+    for folder in (".", "datasets", "nndl", "sklearn")
     for path in (PACKAGE / folder).glob("*.py")
     if not path.stem.startswith("__")
 )

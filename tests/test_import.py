@@ -28,6 +28,18 @@ def test_import_brings_no_optional_package():
     assert not foreign
 
 
+def test_without_scikit_learn_the_drop_in_says_what_to_install():
+    code = """
+import sys
+sys.modules["sklearn"] = None
+try:
+    import fastbp.sklearn
+except ImportError as error:
+    print(error)
+"""
+    assert 'pip install "fastbp[sklearn]"' in run(code)
+
+
 def test_import_compiles_nothing():
     code = (
         "import numba; from numba.core import event\n"

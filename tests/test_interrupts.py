@@ -15,19 +15,10 @@ from api_problems import blobs, everything
 
 from fastbp import (
     Checkpoint,
-    Distortions,
     EarlyStopping,
-    full_batch,
     History,
-    interrupts,
-    LBFGS,
-    memory,
     MLP,
-    pace,
-    training,
 )
-from fastbp.architecture import Architecture
-from fastbp.augment import Expansion
 
 X, Y = blobs()
 
@@ -175,126 +166,6 @@ def test_a_callback_that_raises_ends_training_and_is_heard_of_alone(tmp_path):
         net.fit(X, Y, epochs=1)
     net = net_for_blobs()
     assert net.fit(X, Y, epochs=2, resume=path).epochs == 2  # the epochs before are kept
-
-
-# What takes long without coming back to Python
-
-
-@pytest.fixture
-def anything_is_long(monkeypatch):
-    monkeypatch.setattr(training, "BRIEF", 0)
-    monkeypatch.setattr(interrupts, "LONG", 0)
-    monkeypatch.setattr(memory, "LONG", 0)
-
-
-class Stuck:
-    """A kernel that goes on until it is told to end. Ctrl-C is pressed when all threads call it."""
-
-    def __init__(self, n_threads=1):
-        self.over, self.threads, self.n_threads = threading.Event(), [], n_threads
-        self.was_waited_for = False
-
-    def __call__(self, *arguments):
-        for array in arguments[1] if isinstance(arguments[1], tuple) else ():
-            array[...] = np.nan  # of training: parameters, state, gradient, arena
-        self.threads.append(threading.current_thread())
-        if len(self.threads) == self.n_threads:
-            press_ctrl_c()
-        self.was_waited_for |= not self.over.wait(20)
-        raise AssertionError("nobody should hear of this")
-
-    def end(self):
-        assert not self.was_waited_for
-        self.over.set()
-        for thread in self.threads:
-            thread.join()
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_a_long_step_is_left_alone(method, threads, monkeypatch, anything_is_long):
-    net, stuck = net_for_blobs(), Stuck(threads)
-    net.partial_fit(X, Y)
-    before = net.parameters.copy(), net._memory.slots.copy()
-    with monkeypatch.context() as patch:
-        patch.setattr(training.epoch_kernel, "train", stuck)
-        if method == "fit":
-            with pytest.warns(UserWarning, match="interrupted in epoch 1"):
-                assert net.fit(X, Y, threads=threads).epochs == 0
-        else:
-            with pytest.raises(KeyboardInterrupt):
-                net.partial_fit(X, Y, threads=threads)
-            np.testing.assert_array_equal(net._memory.slots, before[1])
-    np.testing.assert_array_equal(net.parameters, before[0])
-    net.partial_fit(X, Y, threads=threads)  # while the other still goes on
-    assert np.isfinite(net.parameters).all()
-    stuck.end()
-
-
-def test_a_long_step_has_the_same_bits(monkeypatch):
-    short, long = net_for_blobs(), net_for_blobs()
-    short.fit(X, Y, epochs=3, dropout=0.1)
-    monkeypatch.setattr(interrupts, "LONG", 0)
-    monkeypatch.setattr(memory, "LONG", 0)
-    long.fit(X, Y, epochs=3, dropout=0.1)
-    assert everything(long) == everything(short)
-
-
-def test_a_long_validation_is_left_alone(monkeypatch, anything_is_long):
-    net, stuck = net_for_blobs(), Stuck()
-    with monkeypatch.context() as patch:
-        patch.setattr(training, "evaluate", lambda *_: stuck(None, None))
-        with pytest.warns(UserWarning, match="interrupted in epoch 1"):
-            assert net.fit(X, Y, validation_data=(X, Y)).epochs == 0
-    net.fit(X, Y, epochs=1)
-    stuck.end()
-
-
-@pytest.mark.parametrize("name", ["value_and_grad", "evaluate"])
-def test_a_long_iteration_is_left_alone(name, monkeypatch, anything_is_long):
-    net, stuck = net_for_blobs(), Stuck()
-    before = net.parameters.copy()
-    with monkeypatch.context() as patch:
-        place = full_batch if name == "evaluate" else full_batch.backward
-        patch.setattr(place, name, lambda *_: stuck(None, None))
-        with pytest.warns(UserWarning, match="interrupted in iteration 1"):
-            assert net.fit(X, Y, optimizer=LBFGS()).epochs == 0
-    if name == "value_and_grad":
-        np.testing.assert_array_equal(net.parameters, before)
-    assert np.isfinite(net.parameters).all()
-    net.fit(X, Y, epochs=2, optimizer=LBFGS())
-    stuck.end()
-
-
-@pytest.mark.parametrize("sizes", [[1, 1], [1, 500], [784, 30, 10], [50, 2000, 50]])
-@pytest.mark.parametrize("batch_size", [1, 32, 1000])
-def test_calls_are_short_also_where_little_of_a_step_is_arithmetic(sizes, batch_size):
-    """A step is taken for 0.5 us at least, a row for 0.1 us: 50 ms are at most so many."""
-    net = Architecture.checked(sizes, "tanh", "linear", "quadratic", "float32")
-    calls = pace.Pace(net, batch_size).steps
-    assert 1 <= calls <= 1e5
-    assert calls * batch_size <= max(5e5, batch_size)
-    assert calls == 1 or calls * 6 * net.n_parameters * batch_size <= pace.FLOPS_PER_CALL
-
-
-def test_calls_grow_while_they_are_short_and_whole():
-    net = Architecture.checked([1, 1], "tanh", "linear", "quadratic", "float32")
-    ours = pace.Pace(net, 1)
-    first = ours.steps
-    ours.observe(first, 1.0)
-    ours.observe(first - 1, 0.0)  # the end of an epoch: otherwise 10,000 short epochs make 2^10000
-    assert ours.steps == first
-    ours.observe(first, 0.0)
-    assert ours.steps == 2 * first
-
-
-def test_large_images_are_distorted_a_few_at_a_time():
-    for side, least, most in ((28, 500, 1500), (280, 1, 2)):
-        distortions = Distortions(shape=(side, side), elastic=30)
-        images = np.zeros((4 * least, side * side), np.float32)
-        expansion = Expansion(distortions, images, 0, 1)
-        calls = len(expansion.blocks())
-        assert len(images) / most <= calls <= len(images) / least
 
 
 # While kernels compile

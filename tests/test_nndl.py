@@ -122,6 +122,24 @@ def test_inputs_that_are_always_zero_change_by_the_decay_alone(n_used):
     assert_same(net, *expected)
 
 
+@pytest.mark.parametrize("digit", [0.25, 0.1, 1e300])
+def test_inputs_are_kept_in_float32_where_that_changes_nothing(digit):
+    data = pairs([9, 4, 3], 210, np.random.default_rng(5))
+    for i, (x, _) in enumerate(data):
+        x[:] = i % 7 / 4
+    data[-1][0][3] = digit
+    examples = Examples(data)
+    assert examples.used_inputs.dtype == (np.float32 if digit == 0.25 else np.float64)
+    assert_array_equal(examples.used_inputs, examples.inputs[:, examples.used])
+    if digit < 1:
+        seed(3)
+        expected = book_loop.train(*book_loop.draw([9, 4, 3], True), list(data), 3, 10, 0.5, 0.5)
+        seed(3)
+        net = network2.Network([9, 4, 3])
+        quietly(net.SGD, data, 3, 10, 0.5, 0.5)
+        assert_same(net, *expected)
+
+
 def test_monitors_and_printed_lines():
     sizes, rng = [6, 5, 4], np.random.default_rng(0)
     training, evaluation = pairs(sizes, 40, rng), pairs(sizes, 25, rng, "labels")

@@ -10,6 +10,7 @@ from api_problems import blobs, everything, line
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fastbp import Adam, DivergenceError, LayerErrors, LBFGS, MLP, NewtonCG, SGD
+from fastbp.sklearn import MLPClassifier
 
 X, Y = blobs(rows=60)
 ACTIVATIONS = ["sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus"]
@@ -226,9 +227,8 @@ def test_a_batch_larger_than_the_data_is_all_of_it():
     ids=["constant features", "subnormal features", "one class", "weights of 0"],
 )
 def test_the_drop_in_answers_as_scikit_learn_does(rows, y, weights, solver):
-    estimators = pytest.importorskip("fastbp.sklearn")
     options = {"hidden_layer_sizes": (5,), "random_state": 0, "max_iter": 5, "solver": solver}
-    ours = estimators.MLPClassifier(**options)
+    ours = MLPClassifier(**options)
     models = ours, ours._original(**options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of convergence

@@ -80,6 +80,8 @@ def test_optimizers_are_values():
         (lambda: RMSprop(epsilon=0), "epsilon"),
         (lambda: Adagrad(epsilon=math.nan), "epsilon"),
         (lambda: as_optimizer("adamm"), "optimizer.*did you mean 'adam"),
+        (lambda: as_optimizer("lbgfs"), "optimizer.*did you mean 'lbfgs"),
+        (lambda: as_optimizer("lbfgs"), "optimizer.*use fit"),
         (lambda: as_optimizer(Adam), "optimizer"),
         (lambda: as_optimizer(None), "optimizer"),
     ],

@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 from api_problems import blobs
@@ -108,7 +109,6 @@ def test_a_spawned_process_trains_to_the_same_bits():
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_joblib(backend):
-    joblib = pytest.importorskip("joblib")
     X, y = blobs()
     net = MLP([4, 5, 3], seed=0)
     net.fit(X, y, epochs=1)

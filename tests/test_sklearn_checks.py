@@ -87,7 +87,7 @@ def test_what_is_plain_is_not(monkeypatch):
 
 
 def test_names_of_columns_are_forgotten_with_them():
-    model = MLPClassifier((3,), solver="lbfgs", max_iter=300)
+    model = MLPClassifier((3,), solver="lbfgs", max_iter=300, random_state=0)
     model.fit(pd.DataFrame(X, columns=list("abcd")), y)
     assert model.feature_names_in_.tolist() == list("abcd")
     assert not hasattr(model.fit(X, y), "feature_names_in_")
@@ -97,7 +97,9 @@ def test_classes_that_the_first_rows_have_not():
     model = MLPClassifier((3,)).partial_fit(X[:100], y[:100], classes=[0, 1, 2])
     assert model.classes_.tolist() == [0, 1, 2]
     assert model.predict_proba(X).shape == (150, 3)
-    model = MLPClassifier((3,), solver="lbfgs", warm_start=True, max_iter=300).fit(X, y)
+    model = MLPClassifier((3,), solver="lbfgs", warm_start=True, max_iter=300, random_state=0).fit(
+        X, y
+    )
     del model.coefs_
     with pytest.raises(ValueError, match="same classes as in the previous call"):
         model.fit(X[:100], y[:100])

@@ -51,7 +51,8 @@ EXTRAS = {
 }
 
 # (sizes, rows of the data, batch size): odd, with a last smaller batch; wider than a block of the
-# gradient; deep and thin; one of everything.
+# gradient; deep and thin; one of everything; batches of far fewer rows than neurons, and of long
+# rows for few neurons, whose forward products are made in ways of their own.
 SHAPES = {
     "odd": ([13, 17, 5, 3], 33, 7),
     "wide_input": ([1030, 17, 2], 20, 8),
@@ -59,6 +60,8 @@ SHAPES = {
     "tall": ([1, layout.BLOCK_SIZE + 50, 1], 5, 3),
     "thin": ([2, 1, 3, 1, 2], 9, 4),
     "one": ([1, 1], 3, 1),
+    "few_rows": ([70, 131, 90, 3], 75, 40),
+    "few_neurons": ([301, 19, 3], 110, 55),
 }
 
 
@@ -312,6 +315,21 @@ def test_same_bits_for_any_number_of_threads(optimizer, extra, dtype):
         results.append((trained.parameters.tobytes(), state.tobytes(), reports))
     assert trained.parameters.tobytes() != vector.tobytes()
     assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize("shape", ["few_rows", "few_neurons"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_same_bits_of_larger_batches(shape, dtype):
+    sizes, rows, batch_size = SHAPES[shape]
+    vector, X, y, _ = make_data(sizes, rows, dtype=dtype)
+    results = set()
+    for threads in (1, 2, 3):
+        network = Network(
+            sizes, "relu", "linear", "quadratic", vector, dtype, rows=batch_size, threads=threads
+        )
+        trained = network.train(network.data(X, y), make_rule("adam"), 0.01, batch_size)
+        results.add((trained.parameters.tobytes(), trained.report.tobytes()))
+    assert len(results) == 1
 
 
 @pytest.mark.parametrize("sizes", [[1, 1], [3, 2, 1, 2], [40, 17, 16], [5, 1100, 3]])

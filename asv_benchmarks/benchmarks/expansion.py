@@ -29,7 +29,7 @@ class Distort:
         self.distortions.apply(self.X, threads=1)
 
 
-class Eat:
+class Train:
     """An epoch of [784, 800, 10] on as many, with and without distortions."""
 
     params = (None, "both")

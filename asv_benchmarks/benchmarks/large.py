@@ -30,7 +30,9 @@ class Memmap:
             X.tofile(path)
             X = np.memmap(path, X.dtype, "r", shape=X.shape)
         self.X = X
-        self.net = MLP(cell.sizes, activation=cell.hidden, output=cell.output, loss=cell.loss)
+        self.net = MLP(
+            cell.sizes, activation=cell.hidden, output=cell.output, loss=cell.loss, seed=0
+        )
         self.options = {
             "epochs": 1, "batch_size": cell.batch, "optimizer": SGD(cell.rate), "threads": 1,
         }  # fmt: skip

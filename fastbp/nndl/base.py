@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from fastbp.errors import DivergenceError
+from fastbp.interrupts import Interrupts
 from fastbp.nndl.engine import Engine
 from fastbp.nndl.examples import Examples
 from fastbp.nndl.shuffling import shuffle
@@ -149,16 +150,17 @@ class BookNetwork(ABC):
         engine = Engine(self.weights, self.biases, loss, size, examples)
         order = np.arange(len(examples), dtype=np.int64)
         for j in range(epochs):
-            engine.load(self.weights, self.biases)  # whoever printed may have assigned
-            self._shuffle(order)  # the draws of shuffling the list itself
-            try:
-                engine.train_epoch(order, eta, decay)
-            except DivergenceError:
-                engine.load(self.weights, self.biases)
-                raise
-            finally:  # also after Ctrl-C: what has been learned is kept
-                training_data[:] = map(examples.pairs.__getitem__, order.tolist())
-                self.weights, self.biases = engine.weights(), engine.biases()
+            with Interrupts() as interrupts:
+                engine.load(self.weights, self.biases)  # whoever printed may have assigned
+                self._shuffle(order)  # the draws of shuffling the list itself
+                try:
+                    engine.train_epoch(order, eta, decay, interrupts)
+                except DivergenceError:
+                    engine.load(self.weights, self.biases)
+                    raise
+                finally:  # also after Ctrl-C: what has been learned is kept
+                    training_data[:] = map(examples.pairs.__getitem__, order.tolist())
+                    self.weights, self.biases = engine.weights(), engine.biases()
             yield j
 
     def _outputs(self, data: Examples) -> Array:

@@ -16,6 +16,7 @@ from fastbp.architecture import Architecture
 from fastbp.data import refuse_not_finite
 from fastbp.errors import DivergenceError
 from fastbp.history import History
+from fastbp.interrupts import Interrupts
 from fastbp.kernels import epoch, layout
 from fastbp.nndl.examples import Examples
 from fastbp.optimizers import SGD
@@ -61,7 +62,8 @@ class Engine:
             sizes = (len(self.used), *sizes[1:])
         names = ("sigmoid",) * (len(sizes) - 2)
         self.net = Architecture(sizes, names, "sigmoid", loss, np.dtype(np.float64))
-        self.workspace = Workspace(self.net, rows)
+        self.workspace = Workspace(self.net, rows, in_place=True)
+        self.pace = Pace(self.net, rows)
         self.parameters: Array = layout.aligned_zeros(self.net.n_parameters, np.float64)
         self.load(weights, biases)
 
@@ -90,8 +92,8 @@ class Engine:
         places = layout.parameter_slices(self.net.sizes)
         return [self.parameters[b].reshape(-1, 1).copy() for _, b in places]
 
-    def train_epoch(self, order: Array, eta: float, decay: float) -> None:
-        """Make one pass over the data, in this order.
+    def train_epoch(self, order: Array, eta: float, decay: float, interrupts: Interrupts) -> None:
+        """Make one pass over the data, in this order; KeyboardInterrupt comes between two steps.
 
         w <- w - eta (nabla_w + decay w), b <- b - eta nabla_b, nabla the mean over a mini-batch,
         which is the book's w <- (1 - eta lambda/n) w - (eta/m) sum nabla_w with decay = lambda/n
@@ -118,16 +120,18 @@ class Engine:
             seed=0,
         )
         no_state, no_gradient = np.empty((1, 0)), np.empty(0)
-        model = epoch.Model(self.parameters, no_state, no_gradient, self.workspace.arena)
         team = epoch.Team(np.zeros(16, np.int64), 0, 1)
         rule, report = SGD().rule(0.0, decay, 0.0, 0.0), np.zeros(4)
-        # In short calls, so that Ctrl-C is heard.
-        at_once = Pace(self.net, size).steps
-        for first in range(0, steps, at_once):
-            last = min(first + at_once, steps)
-            status = epoch.train(
-                self.workspace.plan, model, rows, rows_pass, rule, first, last, report, team
-            )
+        for first, last in self.pace.calls(steps):
+
+            def call(parameters: Array, first: int = first, last: int = last) -> int:
+                plan, arena = self.workspace.plan, self.workspace.arena
+                model = epoch.Model(parameters, no_state, no_gradient, arena)
+                return int(
+                    epoch.train(plan, model, rows, rows_pass, rule, first, last, report, team)
+                )
+
+            status = interrupts.step(self.pace.is_long, [self.parameters], call)
             with np.errstate(over="ignore", invalid="ignore"):  # a divergence shows in the cost
                 self.kept *= np.power(1 - eta * decay, last - first)
             if status == epoch.INPUT_NOT_FINITE:
@@ -135,13 +139,19 @@ class Engine:
             if status == epoch.COST_NOT_FINITE:
                 step = int(report[epoch.FAILED_STEP]) + 1
                 raise DivergenceError("the cost", 1, step, float(eta), History())
+            interrupts.check()
 
     def outputs(self, data: Examples) -> Array:
         """Return a^L of all examples, (n, n_L)."""
         X = data.inputs
         check_shape("x", X.shape[1], self.net.n_inputs)
         out = np.empty((len(X), self.net.n_outputs))
-        if self.workspace.forward(read_only(self.parameters), X, out) >= 0:
+        parameters = read_only(self.parameters)
+        with Interrupts() as interrupts:
+            status = interrupts.run(
+                2.0 * len(parameters) * len(X), lambda: self.workspace.forward(parameters, X, out)
+            )
+        if status >= 0:
             refuse_not_finite(X, "x of the examples")
         return out
 

@@ -66,13 +66,25 @@ class Examples(Sequence[Any]):
 
     @cached_property
     def used_inputs(self) -> Array:
-        """The used inputs as rows: float64, (n, m), read-only."""
+        """The used inputs as rows, (n, m), read-only: float64, or float32 where that is exact.
+
+        An epoch fetches all of them from memory: 11 % of its time for float64.
+        """
+        try:
+            return read_only(self._used_inputs(np.float32))
+        except Inexact:
+            return read_only(self._used_inputs(np.float64))
+
+    def _used_inputs(self, dtype: type) -> Array:
         columns, used = [x for x, _ in self.pairs], self.used
-        matrix: Array = layout.aligned_zeros((len(columns), len(used)), np.float64)
+        matrix: Array = layout.aligned_zeros((len(columns), len(used)), dtype)
         for first in range(0, len(columns), BLOCK):
-            block = as_rows(columns[first : first + BLOCK])
-            matrix[first : first + BLOCK] = block[:, used]
-        return read_only(matrix)
+            block = as_rows(columns[first : first + BLOCK])[:, used]
+            with np.errstate(over="ignore"):
+                matrix[first : first + BLOCK] = block
+            if dtype == np.float32 and (matrix[first : first + BLOCK] != block).any():
+                raise Inexact
+        return matrix
 
     @cached_property
     def targets(self) -> Array:
@@ -87,6 +99,10 @@ class Examples(Sequence[Any]):
     def one_hot(self, n_outputs: int) -> Array:
         """All y, which are indices, as rows with a single 1: float64, (n, n_L)."""
         return np.eye(n_outputs)[self.labels]
+
+
+class Inexact(Exception):
+    """A number has more digits than float32; inside this module only."""
 
 
 def rows(name: str, columns: list[Any]) -> Array:

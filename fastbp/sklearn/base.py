@@ -18,6 +18,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from fastbp.interrupts import Interrupts
 from fastbp.sklearn.checks import CheckedMLP
 from fastbp.sklearn.constraints import refuse_combinations
 from fastbp.sklearn.epochs import Epochs
@@ -177,17 +178,21 @@ class FastMLP(CheckedMLP):
             X, y, sample_weight = trained
             held_back = ValidationSet(network, *validated, score_name)
         weights = self._total_weights(y, sample_weight)
-        epochs = Epochs(self, network, parameters, X, y, weights)
-        training = Training(self, network, parameters, epochs, held_back)
-        try:
-            training.run(1 if incremental else self.max_iter, incremental)
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=4)  # as in stochastic.py
-        if self.early_stopping:
-            parameters.fill(self._best_coefs, self._best_intercepts)
-            # scikit-learn's coefs_ become its best ones here, and so the best ones change with
-            # them if a warm start goes on.
-            self._best_coefs, self._best_intercepts = self.coefs_, self.intercepts_
+        interrupts = Interrupts()
+        epochs = Epochs(self, network, parameters, X, y, weights, interrupts)
+        training = Training(self, network, parameters, epochs, held_back, interrupts)
+        with interrupts:
+            try:
+                training.run(1 if incremental else self.max_iter, incremental)
+            except KeyboardInterrupt:
+                warnings.warn("Training interrupted by user.", stacklevel=4)  # as in stochastic.py
+            with interrupts.at_once():
+                training.callbacks.end(self)
+            if self.early_stopping:
+                parameters.fill(self._best_coefs, self._best_intercepts)
+                # scikit-learn's coefs_ become its best ones here, and so the best ones change with
+                # them if a warm start goes on.
+                self._best_coefs, self._best_intercepts = self.coefs_, self.intercepts_
 
     def _total_weights(self, y: Array, sample_weight: Array | None) -> Array | None:
         """Return the weight of each row, that of its class included."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
+from fastbp.interrupts import Interrupts
 from fastbp.kernels import epoch as epoch_kernel
 from fastbp.kernels import layout
 from fastbp.pace import Pace
@@ -48,8 +49,9 @@ class Epochs:
         X: Any,
         y: Array,
         weights: Array | None,
+        interrupts: Interrupts,
     ) -> None:
-        self.estimator, self.network = estimator, network
+        self.estimator, self.network, self.interrupts = estimator, network, interrupts
         self.y, self.weights = y, weights
         if weights is not None:
             with np.errstate(over="ignore"):
@@ -63,23 +65,20 @@ class Epochs:
         self.batch_size = batch_size(estimator.batch_size, self.rows)
         self.steps = -(-self.rows // self.batch_size)
         step_flops = 6.0 * network.n_parameters * self.batch_size
-        self.pace = Pace(network, self.batch_size)
+        is_sparse = scipy.sparse.issparse(X)
+        block = next(row_blocks(X))  # all rows, unless they become dense for now
+        most = (block.stop - block.start) // self.batch_size if is_sparse else math.inf
+        self.pace = Pace(network, self.batch_size, most)
         self.threads = checked_threads(estimator.n_threads, step_flops)
         self.workspace = Workspace(network, self.batch_size, self.threads, in_place=True)
         clipped = network.n_parameters if self.rule.clip_norm else 0
-        self.model = epoch_kernel.Model(
-            parameters.vector,
-            self.optimizer.state,
-            layout.aligned_zeros(clipped, network.dtype),
-            self.workspace.arena,
-        )
+        self.gradient = layout.aligned_zeros(clipped, network.dtype)
+        self.changed = parameters.vector, self.optimizer.state
         self.order = np.arange(self.rows, dtype=np.int64)
         self.sparse: Any = None
         self.at_once = self.pace.steps // self.steps
-        if scipy.sparse.issparse(X):
+        if is_sparse:
             self.sparse, self.at_once = X.tocsr(), 0
-            block = next(row_blocks(X))
-            self.pace.steps = max(1, (block.stop - block.start) // self.batch_size)
         else:
             self.data = kernel_data(network, dense(X, network.dtype), y, weights)
 
@@ -87,6 +86,7 @@ class Epochs:
         """Make so many passes, and return their reports, (count, 6)."""
         orders = np.empty((count, self.rows), np.int64)
         for e in range(count):
+            self.interrupts.check()
             self.order = orders[e] = self.next_order()
         rates = np.empty((count, self.steps))
         rates[:] = self.optimizer.rates(self.steps)
@@ -94,6 +94,7 @@ class Epochs:
         if self.at_once:
             passes = self.passes(orders, rates, self.optimizer.t)
             self.run(epoch_kernel.train_epochs, self.data, passes, self.rule, reports)
+            self.optimizer.t += count * self.steps
         else:
             self.make_steps(orders[0], rates[0], reports[0])
         return reports
@@ -112,18 +113,15 @@ class Epochs:
         return order
 
     def make_steps(self, order: Array, rates: Array, report: Array) -> None:
-        """Make an epoch's steps in several calls, for the end of one of which Ctrl-C waits."""
+        """Make an epoch's steps in several calls, between which Ctrl-C is heard."""
         rows_pass = self.passes(order, rates, self.optimizer.t)
-        first = 0
-        while first < self.steps:
-            last = min(first + self.pace.steps, self.steps)
-            start = time.perf_counter()
+        for first, last in self.pace.calls(self.steps):
             if self.sparse is None:
                 self.run(epoch_kernel.train, self.data, rows_pass, self.rule, first, last, report)
-                self.pace.observe(last - first, time.perf_counter() - start)
             else:
                 self.make_sparse_steps(order, rates, first, last, report)
-            first = last
+            self.optimizer.t += last - first
+            self.interrupts.check()
 
     def make_sparse_steps(
         self, order: Array, rates: Array, first: int, last: int, report: Array
@@ -134,7 +132,7 @@ class Epochs:
         X = dense(self.sparse[rows], self.network.dtype)
         data = kernel_data(self.network, X, self.y[rows], weights)
         in_order = np.arange(len(rows), dtype=np.int64)
-        rows_pass = self.passes(in_order, rates[first:last], self.optimizer.t + first)
+        rows_pass = self.passes(in_order, rates[first:last], self.optimizer.t)
         self.run(epoch_kernel.train, data, rows_pass, self.rule, 0, last - first, report)
 
     def passes(self, order: Array, rates: Array, steps_before: int) -> Any:
@@ -151,13 +149,18 @@ class Epochs:
 
     def run(self, kernel: Callable[..., int], *arguments: Any) -> None:
         """Call one of the training kernels on all threads."""
-        barrier = np.zeros(16, np.int64)
 
-        def call(thread: int) -> int:
-            team = epoch_kernel.Team(barrier, thread, self.threads)
-            return kernel(self.workspace.plan, self.model, *arguments, team)
+        def call(parameters: Array, state: Array) -> int:
+            model = epoch_kernel.Model(parameters, state, self.gradient, self.workspace.arena)
+            barrier = np.zeros(16, np.int64)
 
-        run_on_threads(call, self.threads)
+            def on_thread(thread: int) -> int:
+                team = epoch_kernel.Team(barrier, thread, self.threads)
+                return kernel(self.workspace.plan, model, *arguments, team)
+
+            return run_on_threads(on_thread, self.threads)
+
+        self.interrupts.step(self.pace.is_long, self.changed, call)
 
 
 def batch_size(wanted: int | str, rows: int) -> int:

@@ -77,8 +77,7 @@ class Optimizer:
         return rates
 
     def epoch_ends(self, steps: int, rows_seen: int, logs: dict[str, float]) -> None:
-        """Count an epoch's steps, and choose the next rate where that depends on time."""
-        self.t += steps
+        """Count an epoch, whose steps are counted, and choose the next rate if time decides."""
         if self.schedule is not None:
             self.learning_rate = float(self.rates(steps)[-1])
             self.memory = self.schedule.observe(self.memory, logs)

@@ -15,6 +15,7 @@ from typing import Any
 from sklearn.exceptions import ConvergenceWarning
 
 from fastbp.callbacks import Callbacks
+from fastbp.interrupts import Interrupts
 from fastbp.kernels import epoch as epoch_kernel
 from fastbp.sklearn.epochs import Epochs
 from fastbp.sklearn.network import Network
@@ -46,8 +47,10 @@ class Training:
         parameters: Parameters,
         epochs: Epochs,
         validation: ValidationSet | None,
+        interrupts: Interrupts,
     ) -> None:
         self.estimator, self.network, self.parameters = estimator, network, parameters
+        self.interrupts = interrupts
         self.epochs, self.validation = epochs, validation
         self.optimizer: Optimizer = estimator._optimizer
         self.callbacks = Callbacks(list(estimator.callbacks or ()))
@@ -64,13 +67,19 @@ class Training:
         )
 
     def run(self, most_epochs: int, incremental: bool) -> None:
-        """Train until the epochs are over, or no progress is made, or somebody says so."""
+        """Train until the epochs are over, or no progress is made, or somebody says so.
+
+        KeyboardInterrupt comes at Ctrl-C. What is recorded is then that of the complete epochs, and
+        the parameters may be some steps further.
+        """
         estimator = self.estimator
         self.start = time.perf_counter()
-        self.callbacks.begin(estimator, self.recorded())
+        with self.interrupts.at_once():
+            self.callbacks.begin(estimator, self.recorded())
         estimator.n_iter_ = 0
         for epoch in range(most_epochs):
             if not self.ahead:
+                self.interrupts.check()
                 self.train(most_epochs - epoch)
             logs = self.ahead.popleft()
             self.record(logs)
@@ -89,7 +98,7 @@ class Training:
                     ConvergenceWarning,
                     stacklevel=CALLER,
                 )
-        self.callbacks.end(estimator)
+        self.interrupts.check()
 
     def train(self, most: int) -> None:
         """Train the next epoch or, where that changes nothing, the next few.
@@ -118,7 +127,9 @@ class Training:
         if estimator.verbose:
             print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
         if self.validation is not None:
-            logs |= self.validation.score_epoch(estimator, self.network, self.parameters)
+            logs |= self.validation.score_epoch(
+                estimator, self.network, self.parameters, self.interrupts
+            )
 
     def count_epochs_without_progress(self) -> bool:
         """Compare this epoch with the best so far; return whether too many have been in vain."""
@@ -151,7 +162,8 @@ class Training:
         stop = False
         if estimator.callbacks:
             numbers = {"epoch": estimator.n_iter_, "learning_rate": self.optimizer.learning_rate}
-            stop = self.callbacks.epoch_end(estimator, {**logs, **numbers})
+            with self.interrupts.at_once():
+                stop = self.callbacks.epoch_end(estimator, {**logs, **numbers})
         limit = estimator.max_seconds
         return stop or (limit is not None and time.perf_counter() - self.start >= limit)
 

@@ -10,6 +10,7 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import train_test_split
 
 from fastbp.evaluation import evaluate
+from fastbp.interrupts import Interrupts
 from fastbp.sklearn.network import dense, forward_pass, kernel_data, Network
 from fastbp.sklearn.parameters import Parameters
 from fastbp.validation import Array
@@ -36,17 +37,22 @@ class ValidationSet:
         self.score_name = score_name
 
     def score_epoch(
-        self, estimator: Any, network: Network, parameters: Parameters
+        self, estimator: Any, network: Network, parameters: Parameters, interrupts: Interrupts
     ) -> dict[str, float]:
         """Record loss and score."""
-        loss, score = evaluate(network, self.workspace, parameters.frozen, self.data)
+
+        def scores() -> tuple[float, float]:
+            loss, score = evaluate(network, self.workspace, parameters.frozen, self.data)
+            if network.output == "sigmoid" and network.n_outputs > 1:
+                score = self.subset_accuracy(network, parameters)
+            return loss, score
+
+        loss, score = interrupts.run(2.0 * network.n_parameters * len(self.y), scores)
         if estimator.loss == "squared_error":
             loss /= network.n_outputs  # as in the loss curve
         if self.score_name == "val_r2":
             # Where something overflowed there is no score: scikit-learn's answer is NaN.
             score = score if math.isfinite(score) and math.isfinite(loss) else math.nan
-        elif network.output == "sigmoid" and network.n_outputs > 1:
-            score = self.subset_accuracy(network, parameters)
         estimator.validation_scores_.append(score)
         estimator.validation_loss_curve_.append(loss)
         if estimator.verbose:
