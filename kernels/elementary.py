@@ -44,7 +44,7 @@ def subtract_tail(x, n):
     return fma(n, -1.42860677e-6, x)
 
 
-@inlined
+@kernel
 def expm1_near_zero(r):
     """e^r - 1 for |r| <= ln(2)/2."""
     if is_double(r):
@@ -65,14 +65,14 @@ def expm1_near_zero(r):
     return fma(r * r, p, r)
 
 
-@inlined
+@kernel
 def _reduce(x):
     """(n, e^r - 1): x = n ln 2 + r."""
     n = nearest_power(x)
     return n, expm1_near_zero(subtract_tail(subtract_head(x, n), n))
 
 
-@inlined
+@kernel
 def maximum(a, b):
     """The greater of the two; b where one of them is NaN."""
     return select(a > b, a, b)
@@ -84,7 +84,7 @@ def minimum(a, b):
     return select(a < b, a, b)
 
 
-@inlined
+@kernel
 def _clip(x, low, high):
     """Keep x within [low, high]; NaN stays NaN."""
     x = select(x < low, broadcast_like(x, low), x)
@@ -112,14 +112,14 @@ def expm1(x):
     return _expm1(x)
 
 
-@inlined
+@kernel
 def _expm1(x):
     n, q = _reduce(x)
     power = power_of_two(n)
     return fma(power, q, power - 1)
 
 
-@inlined
+@kernel
 def _divide_by_sum(x, a, b):
     """x / (a + b).
 
@@ -195,7 +195,7 @@ def log1p(x):
 # an estimate takes 2. With these two an Adam step takes two thirds of the time.
 
 
-@inlined
+@kernel
 def root(x):
     """The square root of x >= 0 within an ulp; of 0, something below 2e-19."""
     if not has_estimates(x):
@@ -207,7 +207,7 @@ def root(x):
     return fma(fma(-s, s, x), r * 0.5, s)
 
 
-@inlined
+@kernel
 def quotient(a, b):
     """a / b within 2 ulp, for finite b that are neither 0 nor subnormal."""
     if not has_estimates(a):

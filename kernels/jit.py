@@ -20,9 +20,10 @@ import warnings
 from pathlib import Path
 
 import numba
-from numba.core import config, event, serialize, types
+from numba.core import config, event, serialize
+from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
-from .emit import VectorType
+from .compiler import KernelCompiler, Part
 
 logger = logging.getLogger("fastbp")
 
@@ -150,19 +151,34 @@ class _CacheFiles:
             logger.warning("A compiled kernel is not kept for the next time: %s", error)
 
 
+class _WholeKernels(CompileResultCacheImpl):
+    """Numba's way to the disk, for what has machine code."""
+
+    def check_cachable(self, compiled):
+        return not isinstance(compiled.library, Part) and super().check_cachable(compiled)
+
+
+class _KernelCache(FunctionCache):
+    """Numba's cache of one kernel, with files of ours."""
+
+    _impl_class = _WholeKernels
+
+    def __init__(self, function):
+        super().__init__(function)
+        self._cache_file = _CacheFiles(_CACHE_FOLDER, self._impl.filename_base)
+
+
 def kernel(function):
     """Compile `function` on its first call, with the flags of all kernels; keep it on disk."""
-    dispatcher = numba.njit(**FLAGS)(function)
+    dispatcher = numba.njit(pipeline_class=KernelCompiler, **FLAGS)(function)
     if _CACHE_FOLDER is not None:
         # The setting is global to numba, so it is changed for this one call only.
         before = config.CACHE_DIR
         config.CACHE_DIR = _CACHE_FOLDER
         try:
-            dispatcher.enable_caching()
+            dispatcher._cache = _KernelCache(function)
         finally:
             config.CACHE_DIR = before
-        cache = dispatcher._cache
-        cache._cache_file = _CacheFiles(_CACHE_FOLDER, cache._impl.filename_base)
     return dispatcher
 
 
@@ -174,8 +190,8 @@ def inlined(function):
 class _CompilationCounter(event.Listener):
     """Counts the kernels that numba compiles (not those it loads from disk), and the seconds.
 
-    It also makes them cheaper: Python's search for garbage, in vain while a compiler runs, rests,
-    and kernels that Python cannot call get no entry for it. Either took a tenth of the time.
+    Meanwhile Python's search for garbage, in vain while a compiler runs, rests: it took a tenth of
+    the time.
     """
 
     def __init__(self):
@@ -194,8 +210,6 @@ class _CompilationCounter(event.Listener):
                 "Compiling fastbp's kernels for this machine, once (some ten seconds)%s",
                 f"; they are kept in {_CACHE_FOLDER}" if _CACHE_FOLDER else "",
             )
-        options = event.data["dispatcher"].targetoptions
-        options["no_cpython_wrapper"] = any(map(_is_native, event.data["args"]))
         if self._depth == 0:
             self._start = time.perf_counter()
             self._collected = gc.isenabled()
@@ -219,13 +233,6 @@ class _CompilationCounter(event.Listener):
 
 def _is_ours(event) -> bool:
     return (event.data["dispatcher"].py_func.__module__ or "").startswith(__package__)
-
-
-def _is_native(kind) -> bool:
-    """Whether no Python object has this type: pointers, vectors, and tuples that hold one."""
-    if isinstance(kind, types.CPointer | VectorType):
-        return True
-    return any(map(_is_native, getattr(kind, "types", ())))
 
 
 _COUNTER = _CompilationCounter()

@@ -134,13 +134,13 @@ def output_error(loss, output, arena, at, y_at, scale):
                 p = within(1 / (1 + exp(-z)))
                 each = -fma(y, log(p), (1 - y) * log(1 - p))
                 delta = a - y
-            elif loss == POISSON and output.activation == EXPONENTIAL:
-                # (1 - y / a) a, which is a - y where a is too small to divide by, too.
-                each = cost_of_output(loss, a, y)
-                delta = a - y
             else:
                 each = cost_of_output(loss, a, y)
-                delta = cost_derivative(loss, a, y) * derivative(output.activation, z, a)
+                if loss == POISSON and output.activation == EXPONENTIAL:
+                    # (1 - y / a) a, which is a - y where a is too small to divide by, too.
+                    delta = a - y
+                else:
+                    delta = cost_derivative(loss, a, y) * derivative(output.activation, z, a)
             cost = cost + select(first_lanes(each, n - j), each, broadcast_like(each, 0))
             store(arena, delta_at + j, delta * scale)
     return sum_lanes(cost)

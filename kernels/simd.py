@@ -226,11 +226,17 @@ def _vector_among(operands):
     return None
 
 
+# Numba asks some forty definitions of an operator in turn, but those for this target first.
+_FIRST = {"target": "cpu"}
+
+
 def _binary(operation, emit, *, to_mask=False):
     """Give a Python operator its meaning for vectors."""
 
     @infer_global(operation)
     class _(AbstractTemplate):
+        metadata = _FIRST
+
         def generic(self, args, kws):
             vector = _vector_among(args)
             if vector is None or len(args) != 2:
@@ -262,6 +268,8 @@ for _operation, _symbol in (
 
 @infer_global(operator.neg)
 class _Negative(AbstractTemplate):
+    metadata = _FIRST
+
     def generic(self, args, kws):
         return signature(args[0], args[0]) if isinstance(args[0], VectorType) else None
 

@@ -7,7 +7,7 @@ z - max is rounded too. So nothing is rounded here before the last step: e^(z - 
 
 from .elementary import expm1_near_zero, maximum, nearest_power, subtract_head, subtract_tail
 from .floats import scale
-from .jit import inlined
+from .jit import inlined, kernel
 from .simd import (
     broadcast,
     broadcast_like,
@@ -55,7 +55,7 @@ def lost_in_difference(z, top, d):
     return select(d == z - top, lost, broadcast_like(d, 0))
 
 
-@inlined
+@kernel
 def softmax(arena, z_at, a_at, n):
     """a_j = e^z_j / sum_k e^z_k of a row (book, equation 78); returns max z, sum e^(z - max)."""
     width = lanes(arena)

@@ -95,7 +95,7 @@ class Slice(NamedTuple):
     v: object
 
 
-@inlined
+@kernel
 def penalized(g, w, l1, l2):
     """Gradient of C + l2/2 w^2 + l1 |w|; the derivative of |w| is taken as 0 at 0."""
     one, zero = broadcast_like(w, 1), broadcast_like(w, 0)
@@ -114,7 +114,7 @@ def _complete(rule, step, at, i, count):
     store_first(at.g, i, penalized(g * step.scale, w, step.l1, step.l2), count)
 
 
-@inlined
+@kernel
 def _weight_and_gradient(step, at, i, count):
     return load_first(at.w, i, count) * step.decay, load_first(at.g, i, count)
 

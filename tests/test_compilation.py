@@ -244,6 +244,42 @@ def test_an_edited_kernel_is_never_served_from_the_cache(package, tmp_path):
     assert probe() == (-0.025, 0)  # back to a source that is known
 
 
+PART = """
+from .simd import pointer
+
+@kernel
+def probe_pointer(x):
+    store_first(x, 0, load_first(x, 0, 1) + 1, 1)
+
+@kernel
+def probe_array(x):
+    probe_pointer(pointer(x, 0))
+    probe_pointer(pointer(x, 0))
+"""
+CALL_PART = """
+import numpy as np
+from fastbp.kernels import compiler, jit, probe
+x = np.array([2.5])
+probe.probe_array(x)
+parts = [
+    isinstance(compiled.library, compiler.Part)
+    for function in (probe.probe_pointer, probe.probe_array)
+    for compiled in function.overloads.values()
+]
+print(x[0], jit.compilations(), parts)
+"""
+
+
+def test_only_what_python_calls_becomes_machine_code_and_is_kept(package, tmp_path):
+    """A kernel that kernels call is compiled again when one that is not on disk calls it."""
+    (package / "fastbp" / "kernels" / "probe.py").write_text(PROBE + PART)
+    cache = tmp_path / "cache"
+    assert run(CALL_PART, package, FASTBP_CACHE_DIR=str(cache)) == "4.5 2 [True, False]"
+    (file,) = (path.name for path in cache.rglob("*") if path.is_file())
+    assert file.startswith("probe.probe_array")
+    assert run(CALL_PART, package, FASTBP_CACHE_DIR=str(cache)) == "4.5 0 [False]"
+
+
 def test_the_first_compilation_says_so_once(package, tmp_path):
     """On stderr, progress bar or not, through the logger that the user may silence."""
 
