@@ -21,6 +21,7 @@ from .simd import (
     store,
     sum_lanes,
 )
+from .target import VECTOR_BYTES
 
 # A number this large, 1.5 * 2^10, has 2^-13 (float32) or 2^-42 as its last digit. Adding and
 # subtracting it rounds to that grid, and of numbers on the grid, 2,000 between 0 and 1 have an
@@ -55,6 +56,24 @@ def lost_in_difference(z, top, d):
     return select(d == z - top, lost, broadcast_like(d, 0))
 
 
+@inlined
+def upper_half(x):
+    """x without the lower half of its digits (Veltkamp's split): products of two are exact."""
+    shifted = x * (134217729.0 if is_double(x) else 4097.0)
+    return shifted - (shifted - x)
+
+
+@inlined
+def inverse_of_sum(total, lost):
+    """1 / (total + lost) as a number and a smaller one, which is to be added."""
+    inverse = 1 / total
+    if VECTOR_BYTES == 16:  # a product may be rounded before it is added
+        short, upper = upper_half(inverse), upper_half(total)
+        remainder = (1 - short * upper) - short * (total - upper)
+        return short, (remainder - short * lost) * inverse
+    return inverse, fma(-inverse, lost, fma(-inverse, total, 1)) * inverse
+
+
 @kernel
 def softmax(arena, z_at, a_at, n):
     """a_j = e^z_j / sum_k e^z_k of a row (book, equation 78); returns max z, sum e^(z - max)."""
@@ -76,9 +95,7 @@ def softmax(arena, z_at, a_at, n):
     on_grid, rest = broadcast(arena, sum_lanes(on_grid)), broadcast(arena, sum_lanes(rest))
     total = on_grid + rest
     lost = rest - (total - on_grid)
-    inverse = 1 / total
-    # 1 / (total + lost) = inverse + more
-    more = fma(-inverse, lost, fma(-inverse, total, 1)) * inverse
+    inverse, more = inverse_of_sum(total, lost)
     for j in range(0, n, width):
         power = nearest_power(difference(load(arena, z_at + j), top))
         q = load(arena, a_at + j)
