@@ -80,7 +80,7 @@ class MLPClassifier(FastMLP, sklearn.neural_network.MLPClassifier):  # type: ign
     >>> from sklearn.datasets import load_iris
     >>> from fastbp.sklearn import MLPClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = MLPClassifier(solver="lbfgs", random_state=0).fit(X, y)
+    >>> model = MLPClassifier(solver="lbfgs", max_iter=1000, random_state=0).fit(X, y)
     >>> model.score(X, y) > 0.95
     True
     """
