@@ -110,6 +110,7 @@ class Interrupts:
             self._copies = [layout.aligned_zeros(array.shape, array.dtype) for array in arrays]
         for copy, array in zip(self._copies, arrays, strict=True):
             np.copyto(copy, array)
+            self.check()
         answer = self._call_apart(lambda: call(*self._copies))
         for copy, array in zip(self._copies, arrays, strict=True):
             np.copyto(array, copy)

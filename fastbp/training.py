@@ -77,6 +77,7 @@ class Training:
             for epoch in range(done + 1, epochs + 1):
                 progress.begin(epoch)
                 self.keep()
+                self.interrupts.check()  # the first time, a large net takes tenths of a second
                 logs = self.train_epoch(progress)
                 if self.validation is not None:
                     logs |= self.validate(logs["learning_rate"])
