@@ -109,8 +109,9 @@ def matmul(alpha, A, B, beta, C, panel):
     if is_narrow and A.row_step == 1 and B.column_step != 0:
         _matmul_few_columns(alpha, A, B, beta, C, panel)
         return
-    packs = B.column_step > 1 or (B.column_step == 1 and C.rows >= PACK_FROM)
     width = OUTER_VECTORS * lanes(C.data)
+    is_dense = B.row_step <= width  # a panel as it is
+    packs = B.column_step > 1 or (B.column_step == 1 and C.rows >= PACK_FROM and not is_dense)
     while 2 * width * min(B.rows, PANEL_DEPTH) <= PANEL_SIZE:
         width *= 2  # several panels at a time: as many columns as fit into the same cache
     group = width
