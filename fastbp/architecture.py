@@ -93,14 +93,15 @@ class Architecture:
         """Whether the outputs are probabilities of classes, one of which holds."""
         return self.output == "softmax" or self.is_binary_classifier
 
-    def plan(self, rows: int, threads: int, in_place: bool = False) -> Any:
-        """Return the kernels' description of this net, and of an arena of so many rows.
-
-        Arenas in which a^l takes the place of z^l are for training.
-        """
+    def plan(
+        self, rows: int, threads: int = 1, *, trains: bool = False, keeps_z: bool = False
+    ) -> Any:
+        """Return the kernels' description of this net, and of an arena (layout.plan)."""
         codes = tuple(ACTIVATIONS[name] for name in (*self.activations, self.output))
         loss = LOSSES[self.loss]
-        return layout.plan(self.sizes, codes, loss, rows, self.dtype, threads, in_place)
+        return layout.plan(
+            self.sizes, codes, loss, rows, self.dtype, threads, trains=trains, keeps_z=keeps_z
+        )
 
 
 def checked_sizes(sizes: object) -> tuple[int, ...]:

@@ -15,9 +15,10 @@ import numpy as np
 
 from fastbp.book import Lab, Outcome, recipe
 from fastbp.data import dataset
-from fastbp.kernels import hessian, layout
+from fastbp.kernels import hessian
 from fastbp.mlp import MLP
 from fastbp.validation import Array, read_only
+from fastbp.workspace import RWorkspace
 
 METHODS = ("backpropagation", "forward mode", "finite differences")
 AT_MOST = 300  # weights that are differentiated one at a time; the time of all is in proportion
@@ -41,16 +42,14 @@ def seconds(function: Callable[[], object], at_least: float = 0.02) -> float:
 def gradient_seconds(net: MLP, images: Array, digits: Array) -> tuple[float, float, float]:
     """Return the seconds that each of METHODS takes for a whole gradient."""
     data = dataset(net.architecture, images, digits)
-    r_arena = layout.aligned_zeros(net._workspace.plan.size, net.dtype)
+    workspace = RWorkspace(net.architecture)
     n = min(net.n_parameters, AT_MOST)
     v, parameters = np.zeros(net.n_parameters, net.dtype), net.parameters
 
     def forward_mode() -> None:
         for i in range(n):
             v[i] = 1
-            net._workspace.run(
-                hessian.directional_derivative, net._frozen, read_only(v), r_arena, data
-            )
+            workspace.run(hessian.directional_derivative, net._frozen, read_only(v), data)
             v[i] = 0
 
     def differences() -> None:

@@ -59,7 +59,7 @@ class Scratch:
     def __init__(self, net: Architecture, settings: Settings, memory: Memory) -> None:
         self.key = self.needs(settings, memory)
         self.pace = Pace(net, settings.batch_size)
-        self.workspace = Workspace(net, settings.batch_size, settings.threads, in_place=True)
+        self.workspace = Workspace(net, settings.batch_size, settings.threads, trains=True)
         clips = settings.rule.clip_norm > 0
         self.gradient: Array = layout.aligned_zeros(net.n_parameters if clips else 0, net.dtype)
         self.barrier: Array = layout.aligned_zeros(16, np.int64)

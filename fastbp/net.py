@@ -8,8 +8,9 @@ import numpy.typing as npt
 from fastbp.data import dataset, refuse_not_finite
 from fastbp.forward_net import ForwardNet
 from fastbp.gradient_check import check_gradient, GradientCheck
-from fastbp.kernels import backward, hessian, layout
+from fastbp.kernels import backward, hessian
 from fastbp.validation import Array, number, read_only
+from fastbp.workspace import RWorkspace
 
 __all__ = ["Net"]
 
@@ -189,15 +190,8 @@ class Net(ForwardNet):
         data = dataset(self._architecture, X, y, sample_weight)
         direction = self._checked_vector("v", v)
         product = np.empty(self.n_parameters, self.dtype)
-        r_arena = layout.aligned_zeros(self._workspace.plan.size, self.dtype)
-        bad_row = self._workspace.run(
-            hessian.hessian_vector_product,
-            self._frozen,
-            read_only(direction),
-            r_arena,
-            data,
-            l2,
-            product,
+        bad_row = RWorkspace(self._architecture).run(
+            hessian.hessian_vector_product, self._frozen, read_only(direction), data, l2, product
         )
         if bad_row >= 0:
             refuse_not_finite(data.X)

@@ -12,9 +12,10 @@ from fastbp.errors import DivergenceError
 from fastbp.evaluation import ClassifierScores, counts_hits, evaluate, RegressionScores
 from fastbp.history import History
 from fastbp.interrupts import Interrupts
-from fastbp.kernels import backward, hessian, layout
+from fastbp.kernels import backward, hessian
 from fastbp.line_search import Point
 from fastbp.validation import all_finite, Array, read_only
+from fastbp.workspace import RWorkspace, Workspace
 
 if TYPE_CHECKING:
     from fastbp.mlp import MLP
@@ -39,14 +40,16 @@ class Objective:
     ) -> None:
         self.net, self.data, self.validation, self.l2 = net, data, validation, l2
         self.interrupts, self.history = interrupts, history
-        self.r_arena = layout.aligned_zeros(net._workspace.plan.size, net.dtype)
+        self.r_workspace = RWorkspace(net.architecture)
 
     def evaluate(self, vector: Array) -> Point:
         """Return what is known at a vector, once it is rounded to the net's dtype."""
         net = self.net
         net.parameters[:] = vector
         gradient: Array = np.empty(net.n_parameters, net.dtype)
-        _, cost = self.run(backward.value_and_grad, self.data, 0.0, self.l2, gradient)
+        _, cost = self.run(
+            net._workspace, backward.value_and_grad, self.data, 0.0, self.l2, gradient
+        )
         if not (math.isfinite(cost) and all_finite(gradient)):
             self.diverge("the loss")
         return Point(net.parameters.copy(), float(cost), gradient)
@@ -57,18 +60,23 @@ class Objective:
         net.parameters[:] = point.parameters
         v, product = direction.astype(net.dtype), np.empty_like(point.gradient)
         self.run(
-            hessian.hessian_vector_product, read_only(v), self.r_arena, self.data, self.l2, product
+            self.r_workspace,
+            hessian.hessian_vector_product,
+            read_only(v),
+            self.data,
+            self.l2,
+            product,
         )
         if not all_finite(product):
             self.diverge("the curvature of the loss")
         return product.astype(np.float64)
 
-    def run(self, kernel: Callable[..., Any], *arguments: Any) -> Any:
+    def run(self, workspace: Workspace, kernel: Callable[..., Any], *arguments: Any) -> Any:
         """Call a kernel that takes all rows."""
         net = self.net
 
         def call() -> Any:
-            return net._workspace.run(kernel, net._frozen, *arguments)
+            return workspace.run(kernel, net._frozen, *arguments)
 
         return self.interrupts.run(6.0 * net.n_parameters * len(self.data.X), call)
 

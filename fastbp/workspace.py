@@ -9,7 +9,7 @@ from fastbp.kernels import layout
 from fastbp.kernels.forward import forward
 from fastbp.validation import Array
 
-__all__ = ["Workspace"]
+__all__ = ["RWorkspace", "Workspace"]
 
 
 class Workspace:
@@ -26,11 +26,12 @@ class Workspace:
         net: Architecture,
         rows: int = layout.BLOCK_ROWS,
         threads: int = 1,
-        in_place: bool = False,
+        *,
+        trains: bool = False,
+        keeps_z: bool = False,
     ) -> None:
-        self.plan = net.plan(rows, threads, in_place)
-        # Inference reads no z but the last: a may lie in its place, in the same arena.
-        self.table: Array = layout.plan_table(net.plan(rows, threads, True))
+        self.plan = net.plan(rows, threads, trains=trains, keeps_z=keeps_z)
+        self.table: Array = layout.plan_table(self.plan)
         self.arena: Array = self._new_arena(net.dtype)
         self._busy = threading.Lock()
 
@@ -53,3 +54,21 @@ class Workspace:
             return kernel(plan, parameters, self.arena, *arguments)
         finally:
             self._busy.release()
+
+
+class RWorkspace(Workspace):
+    """A workspace with a second arena, for R of what is in the first (kernels/hessian.py).
+
+    Only one thread may use it.
+    """
+
+    __slots__ = ("r_arena",)
+
+    def __init__(self, net: Architecture) -> None:
+        super().__init__(net, keeps_z=True)
+        self.r_arena: Array = self._new_arena(net.dtype)
+
+    def run(self, kernel: Callable[..., Any], parameters: Array, *arguments: Any) -> Any:
+        """Call a kernel of the R-operator: kernel(plan, parameters, arena, v, r_arena, ...)."""
+        v, *others = arguments
+        return super().run(kernel, parameters, v, self.r_arena, *others)

@@ -14,7 +14,7 @@ overwrites the other deltas and, where one is asked for, the gradient.
 from .activations import multiply_by_derivative
 from .batch import finish_rows, gather_target
 from .dropout import multiply_by_dropped
-from .forward import forward_block
+from .forward import forward_block, pack_weights
 from .jit import inlined, kernel
 from .matmul import column_range, matmul, matrix, transpose
 from .net import a_matrix, delta_matrix, layer_of, open_data, open_net, rows_of, weight_matrix
@@ -105,8 +105,9 @@ def mean_scale(examples):
 @kernel
 def value_and_grad(plan, parameters, arena, data, l1, l2, gradient):
     """Mean cost of all rows with its penalties, and its gradient: (bad row or -1, cost)."""
-    net, examples = open_net(plan, parameters, arena, 0), open_data(data)
-    nabla = pointer(gradient, 0)
+    examples, nabla = open_data(data), pointer(gradient, 0)
+    net = open_net(plan, parameters, arena, 0, examples.rows)
+    pack_weights(net)
     scale = mean_scale(examples)
     cost = 0.0
     for first in range(0, examples.rows, net.rows):
@@ -126,7 +127,7 @@ def value_and_grad(plan, parameters, arena, data, l1, l2, gradient):
 @kernel
 def add_penalties(plan, parameters, arena, l1, l2, gradient):
     """Add the derivative of l1 sum |w| + l2/2 sum w^2 to a gradient; return that cost."""
-    net, nabla = open_net(plan, parameters, arena, 0), pointer(gradient, 0)
+    net, nabla = open_net(plan, parameters, arena, 0, 0), pointer(gradient, 0)
     cost = 0.0
     if l1 != 0.0 or l2 != 0.0:
         for l in range(1, net.depth + 1):
@@ -140,7 +141,7 @@ def add_penalties(plan, parameters, arena, l1, l2, gradient):
 @kernel
 def input_gradient(plan, parameters, arena, data, dX):
     """BP2 once more, below layer 1: dC/dX = delta^1 W^1, of the mean cost; bad row or -1."""
-    net, examples, out = open_net(plan, parameters, arena, 0), open_data(data), pointer(dX, 0)
+    net, examples, out = open_net(plan, parameters, arena, 0, 0), open_data(data), pointer(dX, 0)
     scale, n_0 = mean_scale(examples), examples.columns
     for first in range(0, examples.rows, net.rows):
         last = min(first + net.rows, examples.rows)
@@ -158,7 +159,8 @@ def layer_errors(plan, parameters, arena, data, errors):
 
     Those of each example for itself: not divided by the number of rows.
     """
-    net, examples, out = open_net(plan, parameters, arena, 0), open_data(data), pointer(errors, 0)
+    net, examples = open_net(plan, parameters, arena, 0, 0), open_data(data)
+    out = pointer(errors, 0)
     for first in range(0, examples.rows, net.rows):
         last = min(first + net.rows, examples.rows)
         if not propagate_block(net, examples, first, last, 1.0)[0]:

@@ -61,7 +61,8 @@ class Team(NamedTuple):
 @kernel
 def train(plan, model, data, rows_pass, rule, first_step, last_step, report, team):
     """Take steps first_step .. last_step-1 of a pass; report (4,) or (6,) float64 is added to."""
-    net, examples = open_net(plan, model.parameters, model.arena, team.thread), open_data(data)
+    net = open_net(plan, model.parameters, model.arena, team.thread, 0)
+    examples = open_data(data)
     n_parameters = model.parameters.size
     # An optimizer with one state row, or none, never reads the second.
     state, second_state = pointer(model.state, 0), pointer(model.state, model.state.shape[1])

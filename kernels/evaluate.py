@@ -1,7 +1,7 @@
 """Cost, hits and moments over all rows of the user's data, a block of rows at a time."""
 
 from .batch import finish_rows, gather_target
-from .forward import forward_block
+from .forward import forward_block, pack_weights
 from .jit import kernel
 from .net import layer_of, open_data, open_net, rows_of
 
@@ -13,7 +13,9 @@ def evaluate(plan, parameters, arena, data, moments):
     moments (4, n_L), for R^2: of each output, sum w, sum w d, sum w d^2, sum w (y - a)^2, where
     d = y - (y of the first row).
     """
-    net, examples = open_net(plan, parameters, arena, 0), open_data(data)
+    examples = open_data(data)
+    net = open_net(plan, parameters, arena, 0, examples.rows)
+    pack_weights(net)
     output = layer_of(net, net.depth)
     cost, weight, hits = 0.0, 0.0, 0.0
     moments[:] = 0.0

@@ -7,9 +7,18 @@ overwrites z^l and a^l; training and inference are loops over it.
 from .activations import activate_layer, SOFTMAX
 from .jit import inlined, kernel
 from .losses import softmax
-from .matmul import column_range, matmul, matmul_transposed, matrix, pack, row_range, transpose
-from .net import a_matrix, layer_of, open_table, weight_matrix, z_matrix
-from .simd import broadcast, fma, lanes, load, load_first, pointer, store_first, sum_lanes
+from .matmul import (
+    column_range,
+    matmul,
+    matmul_transposed,
+    matrix,
+    pack,
+    pack_panels,
+    row_range,
+    transpose,
+)
+from .net import a_matrix, layer_of, open_table, packed_weights, weight_matrix, z_matrix
+from .simd import advance, broadcast, fma, lanes, load, load_first, pointer, store_first, sum_lanes
 
 # A forward product is made of dot tiles below so many rows, or up to twice as many where they are
 # long, and for few neurons: 37 against 42 us for 32 rows of 784 -> 100, but 1.3 against 0.6 us for
@@ -45,6 +54,8 @@ def weigh(net, a_below, l, rows, first, last):
         or layer.neurons < DOT_NEURONS_BELOW
     ):
         matmul_transposed(a_below, W, z)
+    elif net.packs_weights:
+        matmul(1.0, a_below, packed_weights(net, l), 0.0, z, net.panel)
     elif 2 * rows <= layer.neurons and rows <= TRANSPOSED_ROWS:
         # z^T = W a^T: the packed copy is one of a, which is smaller than W. It has the bits of the
         # other product, and lies for now where delta^l will be.
@@ -53,6 +64,14 @@ def weigh(net, a_below, l, rows, first, last):
         pack(transpose(z_T), z.data, z.row_step)
     else:
         matmul(1.0, a_below, transpose(W), 0.0, z, net.panel)
+
+
+@kernel
+def pack_weights(net):
+    """Pack (W^l)^T of all layers, if so many rows are to come that it pays."""
+    for l in range(1, net.depth + 1 if net.packs_weights else 1):
+        data = advance(net.arena, layer_of(net, l).packed_weights)
+        pack_panels(transpose(weight_matrix(net, l)), data)
 
 
 @kernel
@@ -106,8 +125,9 @@ def forward(table, parameters, arena, X, out):
     `table` is the plan as layout.plan_table gives it. Returns -1, or the first row of a block of X
     in which a number is not finite.
     """
-    net = open_table(table, parameters, arena)
     n_rows, n_0, x, y = X.shape[0], X.shape[1], pointer(X, 0), pointer(out, 0)
+    net = open_table(table, parameters, arena, n_rows)
+    pack_weights(net)
     output = layer_of(net, net.depth)
     n = output.neurons
     for first in range(0, n_rows, net.rows):

@@ -176,7 +176,7 @@ def directional_derivative(plan, parameters, arena, v, r_arena, data):
     R{C} = sum of delta^L R{z^L}. With v a unit vector it is one derivative: the way of finding a
     gradient, one weight at a time, that backpropagation made obsolete.
     """
-    net, r_net = open_net(plan, parameters, arena, 0), open_net(plan, v, r_arena, 0)
+    net, r_net = open_net(plan, parameters, arena, 0, 0), open_net(plan, v, r_arena, 0, 0)
     examples, output = open_data(data), layer_of(net, net.depth)
     scale, slope = mean_scale(examples), 0.0
     for first in range(0, examples.rows, net.rows):
@@ -213,7 +213,7 @@ def hessian_vector_product(plan, parameters, arena, v, r_arena, data, l2, produc
 
     Reads parameters and v (n_parameters,); overwrites both arenas (plan.size,).
     """
-    net, r_net = open_net(plan, parameters, arena, 0), open_net(plan, v, r_arena, 0)
+    net, r_net = open_net(plan, parameters, arena, 0, 0), open_net(plan, v, r_arena, 0, 0)
     examples, out = open_data(data), pointer(product, 0)
     scale = mean_scale(examples)
     for first in range(0, examples.rows, net.rows):

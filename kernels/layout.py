@@ -6,9 +6,11 @@
                                              a^0 holds the gathered rows of X
                  for the batch               targets (rows, row_step of the last layer),
                                              weight, cost and hit of each row
-                 a^(l-1) packed              for the gradient (descent.py)
-                 for each thread             a block of the weight gradient, a panel (matmul.py),
+                 for each thread             a panel (matmul.py)
+                 to train                    a^(l-1), packed for the gradient (descent.py);
+                                             for each thread a block of the weight gradient and
                                              some columns of delta^l, packed
+                 otherwise                   every (W^l)^T, packed for many rows (forward.py)
 
 Rows in the arena are padded to whole cache lines, so that loops over vectors need no tails there.
 What the padding holds is never used in a result. A kernel that Python calls gets a `Plan`, the
@@ -49,12 +51,13 @@ class Layer(NamedTuple):
     a: int
     delta: int
     dropped: int  # factors that dropout leaves for BP2
+    packed_weights: int  # (W^l)^T, packed; -1 where there is no room for it
 
 
 class Plan(NamedTuple):
     """All that kernels need to know of a network and its arena; offsets count elements."""
 
-    layers: np.ndarray  # (L + 1, 9) int64, a Layer a row: the book's layer l, 0 the input
+    layers: np.ndarray  # (L + 1, 10) int64, a Layer a row: the book's layer l, 0 the input
     loss: int  # number in losses.LOSSES
     rows: int  # most rows that the arena holds at a time
     targets: int
@@ -91,7 +94,7 @@ def n_parameters(sizes) -> int:
     return sum(n * (n_below + 1) for n_below, n in pairwise(sizes))
 
 
-def plan(sizes, activations, loss, rows, dtype, threads=1, in_place=False) -> Plan:
+def plan(sizes, activations, loss, rows, dtype, threads=1, *, trains=False, keeps_z=False) -> Plan:
     """Place a network's layers, and an arena of so many rows, for so many threads.
 
     Parameters
@@ -108,9 +111,12 @@ def plan(sizes, activations, loss, rows, dtype, threads=1, in_place=False) -> Pl
         float32 or float64.
     threads : int
         Threads that will train at once.
-    in_place : bool
-        Put a^l where z^l was, in hidden layers whose sigma' can do without z: 2 % of a step of
-        [784, 512, 512, 10], in numbers that need not be moved. Training reads no other z^l.
+    trains : bool
+        Leave room for what the steps of training pack, rather than for packed weights.
+    keeps_z : bool
+        Keep every z^l, as the R-operator needs them. Otherwise a^l takes its place in hidden
+        layers whose sigma' can do without z: 2 % of a step of [784, 512, 512, 10], in numbers
+        that need not be moved.
     """
     line = ALIGNMENT // np.dtype(dtype).itemsize
     at = 0
@@ -129,16 +135,22 @@ def plan(sizes, activations, loss, rows, dtype, threads=1, in_place=False) -> Pl
             row_step += line
         z = place(rows * row_step)
         is_hidden = 0 < len(layers) < len(sizes) - 1
-        a = z if in_place and is_hidden and activation in FROM_A else place(rows * row_step)
+        moves = keeps_z or not is_hidden or activation not in FROM_A
+        a = place(rows * row_step) if moves else z
         delta, dropped = place(rows * row_step), place(rows * row_step)
+        packed_weights = -1
+        if layers and not trains:
+            packed_weights = place(layers[-1].neurons * (n + PANEL_COLUMNS))
         where = weights.start or 0, biases.start or 0
-        layers.append(Layer(n, row_step, *where, activation, z, a, delta, dropped))
+        layers.append(Layer(n, row_step, *where, activation, z, a, delta, dropped, packed_weights))
     targets = place(rows * layers[-1].row_step)
     row_weights, row_costs, row_hits = place(rows), place(rows), place(rows)
-    blocks = place(threads * BLOCK_SIZE)
     panels = place(threads * PANEL_SIZE)
-    packed = place(rows * (max(sizes[:-1]) + PANEL_COLUMNS))
-    deltas = place(threads * rows * TALL_BLOCK_NEURONS)
+    blocks = packed = deltas = at
+    if trains:
+        blocks = place(threads * BLOCK_SIZE)
+        packed = place(rows * (max(sizes[:-1]) + PANEL_COLUMNS))
+        deltas = place(threads * rows * TALL_BLOCK_NEURONS)
     table = np.array(layers, np.int64)
     return Plan(
         table, int(loss), int(rows), targets, row_weights, row_costs, row_hits, blocks, panels,

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from .jit import inlined, kernel
 from .layout import BLOCK_SIZE, Layer, Plan, TALL_BLOCK_NEURONS
-from .matmul import matrix, PANEL_SIZE
-from .simd import pointer
+from .matmul import Matrix, matrix, PANEL_SIZE
+from .simd import advance, pointer
 
+PACK_WEIGHTS_FROM = 4  # blocks of rows: packing costs as much as it saves in one
 LAYER_FIELDS = len(Layer._fields)
 PLAN_NUMBERS = len(Plan._fields) - 1  # all but the layers
 
@@ -25,6 +26,7 @@ class Net(NamedTuple):
     depth: int  # L
     loss: int
     rows: int
+    packs_weights: bool  # whether (W^l)^T is multiplied by as it lies packed
     targets: int
     row_weights: int
     row_costs: int
@@ -49,27 +51,30 @@ class Examples(NamedTuple):
 
 
 @inlined
-def open_net(plan, parameters, arena, thread):
-    """The Net of a plan, its parameters and its arena, for one of the threads."""
+def open_net(plan, parameters, arena, thread, n_rows):
+    """The Net of a plan, its parameters and its arena, for one of the threads.
+
+    Of `n_rows` that it is to be run on, many make it worth while to pack its weights.
+    """
     numbers = (
         plan.loss, plan.rows, plan.targets, plan.row_weights, plan.row_costs, plan.row_hits,
         plan.blocks, plan.panels, plan.packed, plan.deltas,
     )  # fmt: skip
     depth = plan.layers.shape[0] - 1
-    return _net(pointer(plan.layers, 0), depth, numbers, parameters, arena, thread)
+    return _net(pointer(plan.layers, 0), depth, numbers, parameters, arena, thread, n_rows)
 
 
 @inlined
-def open_table(table, parameters, arena):
+def open_table(table, parameters, arena, n_rows):
     """The Net of a plan that is given as layout.plan_table, for one thread."""
     t = pointer(table, 0)
     numbers = t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9]
     depth = (table.size - PLAN_NUMBERS) // LAYER_FIELDS - 1
-    return _net(pointer(table, PLAN_NUMBERS), depth, numbers, parameters, arena, 0)
+    return _net(pointer(table, PLAN_NUMBERS), depth, numbers, parameters, arena, 0, n_rows)
 
 
 @inlined
-def _net(layers, depth, numbers, parameters, arena, thread):
+def _net(layers, depth, numbers, parameters, arena, thread, n_rows):
     loss, rows, targets, weights, costs, hits, blocks, panels, packed, deltas = numbers
     return Net(
         pointer(parameters, 0),
@@ -78,6 +83,7 @@ def _net(layers, depth, numbers, parameters, arena, thread):
         depth,
         loss,
         rows,
+        n_rows >= PACK_WEIGHTS_FROM * rows and layers[2 * LAYER_FIELDS - 1] >= 0,
         targets,
         weights,
         costs,
@@ -109,8 +115,9 @@ def layer_of(net, l):
     """Layer l of the book; layer 0 is the input."""
     t, i = net.layers, l * LAYER_FIELDS
     return Layer(
-        t[i], t[i + 1], t[i + 2], t[i + 3], t[i + 4], t[i + 5], t[i + 6], t[i + 7], t[i + 8]
-    )
+        t[i], t[i + 1], t[i + 2], t[i + 3], t[i + 4],
+        t[i + 5], t[i + 6], t[i + 7], t[i + 8], t[i + 9],
+    )  # fmt: skip
 
 
 @kernel
@@ -118,6 +125,13 @@ def weight_matrix(net, l):
     """W^l (n_l, n_(l-1))."""
     layer, n_below = layer_of(net, l), layer_of(net, l - 1).neurons
     return matrix(net.parameters, layer.weights, layer.neurons, n_below, n_below)
+
+
+@kernel
+def packed_weights(net, l):
+    """(W^l)^T (n_(l-1), n_l), where it lies packed."""
+    layer, n_below = layer_of(net, l), layer_of(net, l - 1).neurons
+    return Matrix(advance(net.arena, layer.packed_weights), n_below, layer.neurons, n_below, 0)
 
 
 @kernel

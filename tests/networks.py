@@ -85,13 +85,17 @@ class Network:
         self.sizes, self.dtype, self.threads = list(sizes), np.dtype(dtype), threads
         described = sizes, numbers, losses.LOSSES[loss], rows, dtype, threads
         self.plan = layout.plan(*described)
-        self.training_plan = layout.plan(*described, in_place=True)
+        self.training_plan = layout.plan(*described, trains=True)
+        self.r_plan = layout.plan(*described, keeps_z=True)
         self.guarded = Guarded(fill, shift)
         self.parameters = self.guarded.array(np.asarray(vector, dtype))
         self.frozen = self.parameters.view()
         self.frozen.flags.writeable = False
-        self.arena = self.guarded.array(np.full(self.plan.size, blank, dtype))
+        self.arena = self.guarded.array(np.full(self.largest_plan(), blank, dtype))
         self.team = None
+
+    def largest_plan(self):
+        return max(plan.size for plan in (self.plan, self.training_plan, self.r_plan))
 
     def array(self, values, dtype=None, writeable=False):
         return self.guarded.array(np.asarray(values, dtype or self.dtype), writeable)

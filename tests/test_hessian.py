@@ -9,9 +9,9 @@ from numpy.testing import assert_allclose
 from fastbp import MLP
 from fastbp.data import dataset
 from fastbp.kernels.hessian import directional_derivative
-from fastbp.kernels.layout import aligned_zeros
 from fastbp.kernels.losses import VALID_OUTPUTS
 from fastbp.validation import read_only
+from fastbp.workspace import RWorkspace
 
 PAIRS = [(loss, output) for loss, outputs in VALID_OUTPUTS.items() for output in outputs]
 HIDDEN = list(naive.ACTIVATIONS)
@@ -87,10 +87,10 @@ def test_it_is_linear_and_symmetric():
 def test_forward_mode_finds_the_gradient_one_weight_at_a_time():
     net, X, y, _ = problem("cross_entropy", "softmax", "tanh", rows=200)
     data = dataset(net.architecture, X, y)
-    r_arena = aligned_zeros(net._workspace.plan.size, np.float64)
+    workspace = RWorkspace(net.architecture)
     slopes = []
     for v in read_only(np.eye(net.n_parameters)):
-        bad_row, slope = net._workspace.run(directional_derivative, net._frozen, v, r_arena, data)
+        bad_row, slope = workspace.run(directional_derivative, net._frozen, v, data)
         assert bad_row == -1
         slopes.append(slope)
     assert_allclose(slopes, net.value_and_grad(X, y)[1], rtol=1e-12, atol=1e-14)

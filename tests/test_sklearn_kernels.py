@@ -31,11 +31,11 @@ def train(rule, *, passes=1, endure=0, weights=None, at_once=False, X=None, y=No
     dropout = net.array(np.zeros(3))
     if at_once:
         described = epoch.Pass(order, BATCH, rates, dropout, 0, 0, endure)
-        epoch.train_epochs(net.plan, model, data, described, rule, reports, team)
+        epoch.train_epochs(net.training_plan, model, data, described, rule, reports, team)
         return net.parameters, reports
     for e in range(passes):
         described = epoch.Pass(order[e], BATCH, rates[e], dropout, e * n_steps, 0, endure)
-        arguments = net.plan, model, data, described, rule, 0, n_steps, reports[e], team
+        arguments = net.training_plan, model, data, described, rule, 0, n_steps, reports[e], team
         assert epoch.train(*arguments) == epoch.OK
     return net.parameters, reports
 

@@ -65,7 +65,7 @@ class Part:
         rng, sizes = np.random.default_rng(0), (1, n_below, n)
         codes = [ACTIVATIONS[activation]] * 2
         self.rows, self.flops = rows, 2 * rows * n_below * n
-        self.plan = layout.plan(sizes, codes, LOSSES["quadratic"], rows, dtype)
+        self.plan = layout.plan(sizes, codes, LOSSES["quadratic"], rows, dtype, trains=True)
         self.arena = layout.aligned_zeros(layout.arena_size(self.plan), dtype)
         self.arena[:] = rng.uniform(-1, 1, self.arena.size)
         self.parameters = layout.aligned_zeros(layout.n_parameters(sizes), dtype)
@@ -124,7 +124,7 @@ class Steps:
         codes = [ACTIVATIONS[name] for name in layers]
         self.flops = cell.step_flops
         self.plan = layout.plan(
-            cell.sizes, codes, LOSSES[cell.loss], cell.batch, "float32", in_place=True
+            cell.sizes, codes, LOSSES[cell.loss], cell.batch, "float32", trains=True
         )
         parameters = layout.aligned_zeros(cell.n_parameters, "float32")
         rng = np.random.default_rng(0)

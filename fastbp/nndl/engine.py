@@ -62,7 +62,7 @@ class Engine:
             sizes = (len(self.used), *sizes[1:])
         names = ("sigmoid",) * (len(sizes) - 2)
         self.net = Architecture(sizes, names, "sigmoid", loss, np.dtype(np.float64))
-        self.workspace = Workspace(self.net, rows, in_place=True)
+        self.workspace = Workspace(self.net, rows, trains=True)
         self.pace = Pace(self.net, rows)
         self.parameters: Array = layout.aligned_zeros(self.net.n_parameters, np.float64)
         self.load(weights, biases)

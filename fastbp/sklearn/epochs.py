@@ -70,7 +70,7 @@ class Epochs:
         most = (block.stop - block.start) // self.batch_size if is_sparse else math.inf
         self.pace = Pace(network, self.batch_size, most)
         self.threads = checked_threads(estimator.n_threads, step_flops)
-        self.workspace = Workspace(network, self.batch_size, self.threads, in_place=True)
+        self.workspace = Workspace(network, self.batch_size, self.threads, trains=True)
         clipped = network.n_parameters if self.rule.clip_norm else 0
         self.gradient = layout.aligned_zeros(clipped, network.dtype)
         self.changed = parameters.vector, self.optimizer.state

@@ -47,9 +47,11 @@ class Network(Architecture):
             dtype=np.dtype(dtype),
         )
 
-    def plan(self, rows: int, threads: int, in_place: bool = False) -> Any:
-        """Return the kernels' description of this net, and of an arena of so many rows."""
-        plan = super().plan(rows, threads, in_place)
+    def plan(
+        self, rows: int, threads: int = 1, *, trains: bool = False, keeps_z: bool = False
+    ) -> Any:
+        """Return the kernels' description of this net, and of an arena (layout.plan)."""
+        plan = super().plan(rows, threads, trains=trains, keeps_z=keeps_z)
         return plan._replace(loss=losses.LOG_LOSS) if self.loss == "cross_entropy" else plan
 
 
