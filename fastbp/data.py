@@ -108,7 +108,7 @@ def dataset(
             raise ValueError(
                 message("class_weight", "weight 0 for every row", "a positive weight for some row")
             )
-    weights = np.require(weights, net.dtype, ["C_CONTIGUOUS", "ALIGNED"])
+    weights = weights.astype(net.dtype, copy=False)
     return layout.Data(rows, read_only(labels), read_only(targets), read_only(weights))
 
 
@@ -152,11 +152,13 @@ def class_indices(raw: Array, n_classes: int, name: str) -> Array:
 
 def check_targets(targets: Array, net: Architecture, name: str) -> None:
     """Refuse targets (batch, n_L) that are not finite, or that the loss has no meaning for."""
-    low, high = targets.min(), targets.max()  # NaN, if there is one
-    if not (np.isfinite(low) and np.isfinite(high)):
-        row = np.flatnonzero(~np.isfinite(targets).all(axis=1))[0]
+    if not all_finite(targets):
+        row = checks.first_bad_row(read_only(targets))
         got = f"NaN, infinity or a number too large for {net.dtype} in row {row}"
         raise ValueError(message(name, got, "finite numbers"))
+    if net.loss not in ("cross_entropy", "poisson"):
+        return
+    low, high = targets.min(), targets.max()
     bounds = f"numbers in [{low:g}, {high:g}]"
     if net.loss == "cross_entropy" and not (low >= 0 and high <= 1):
         raise ValueError(message(name, bounds, "probabilities in [0, 1] for cross_entropy"))
