@@ -15,6 +15,7 @@ from .floats import (
     split_exponent,
 )
 from .jit import inlined, kernel
+from .pieces import has_pieces, LIMIT, tanh_by_pieces
 from .simd import absolute, broadcast_like, copy_sign, fma, is_double, select, sqrt
 from .target import VECTOR_BYTES
 
@@ -135,6 +136,8 @@ def _divide_by_sum(x, a, b):
 @kernel
 def tanh(x):
     """(e^2x - 1) / (e^2x + 1), computed for |x| and given its sign back."""
+    if has_pieces(x):
+        return copy_sign(tanh_by_pieces(minimum(broadcast_like(x, LIMIT), absolute(x))), x)
     limit = 20.0 if is_double(x) else 10.0  # beyond it, 1 to the last bit
     e = _expm1(minimum(broadcast_like(x, limit), absolute(x)) * 2)
     two = broadcast_like(x, 2)

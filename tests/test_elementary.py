@@ -219,7 +219,7 @@ def test_log_of_1_and_log1p_of_0(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_tanh_is_odd_and_grows(dtype):
+def test_tanh_is_odd_and_at_most_1(dtype):
     x = np.linspace(0, 25, 100_001).astype(dtype)
     y = evaluate(TANH, x)
     np.testing.assert_array_equal(evaluate(TANH, -x), -y)
