@@ -92,12 +92,12 @@ def test_varying_alpha(max_iter):
     ends after 113, 122 or 208 iterations rather than 188, and the sixth with a loss 9 % away,
     probabilities 0.7, and 3 % of its picture in the other colour.
     """
-    theirs, ours = zip(*both_ways(lambda *arguments: list(varying_alpha(*arguments)), max_iter))
+    pairs = list(both_ways(lambda *arguments: list(varying_alpha(*arguments)), max_iter))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         again = [list(varying_alpha(with_rounding(seed), max_iter)) for seed in range(6)]
     equal = 0
-    for expected, found, *others in zip(theirs, ours, *again, strict=True):
+    for (expected, found), *others in zip(pairs, *again, strict=True):
         own = np.max([differences(other, expected) for other in others], axis=0)
         difference = differences(found, expected)
         # Six draws of what roundings lead to show its size, not its end. The least amounts: where

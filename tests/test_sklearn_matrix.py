@@ -87,6 +87,6 @@ def test_the_same_model(solver, activation, way, data, dtype):
     for model in models:
         train(model, X, y)
     rtol = FLOAT32 if dtype == "float32" else 1e-6 if solver == "lbfgs" else 1e-9
-    if CASE_APART == (solver, activation, way, data, dtype):
+    if (solver, activation, way, data, dtype) == CASE_APART:
         rtol *= 10
     assert_same_model(*models, X, rtol)

@@ -135,9 +135,7 @@ def test_lbfgs_minimises_all_losses_with_penalties(loss, of_naive, l1):
         model, ("tanh", "linear", of_naive), DATA, TARGET, l1
     )
     options = {"maxiter": model.max_iter, "gtol": model.tol}
-    found = scipy.optimize.minimize(
-        value_and_grad, w, jac=True, method="L-BFGS-B", options=options
-    )
+    found = scipy.optimize.minimize(value_and_grad, w, jac=True, method="L-BFGS-B", options=options)
     assert model.fit(DATA, TARGET).n_iter_ == found.nit == 20
     assert_allclose(model.loss_, found.fun, rtol=1e-9)
     for coef, reference in zip(model.coefs_, coefficients(found.x, sizes), strict=True):
