@@ -156,8 +156,8 @@ def test_float32(solver, name):
 @pytest.mark.parametrize("container", [scipy.sparse.csr_matrix, scipy.sparse.csc_array])
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_sparse_rows(solver, container, early_stopping, monkeypatch):
-    # Blocks of some rows, as a large X would have.
-    monkeypatch.setattr("fastbp.sklearn.network.BLOCK_NUMBERS", 64 * 150)
+    # Blocks of some rows, as a large X would have, and a smaller last one.
+    monkeypatch.setattr("fastbp.sklearn.network.BLOCK_NUMBERS", 64 * 170)
     X, y = problem("digits")
     parameters = {"solver": solver, "batch_size": 50, "early_stopping": early_stopping}
     same_fit("digits", container(X), y, **parameters)
