@@ -96,19 +96,25 @@ def test_varying_alpha(max_iter):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         again = [list(varying_alpha(with_rounding(seed), max_iter)) for seed in range(6)]
-    equal = 0
+    equal = further = 0
     for (expected, found), *others in zip(pairs, *again, strict=True):
         own = np.max([differences(other, expected) for other in others], axis=0)
         difference = differences(found, expected)
-        # Six draws of what roundings lead to show its size, not its end. The least amounts: where
-        # no rounding shows, one row of 40 of the score, and two points of the picture.
-        assert_array_less(difference, 5 * own + [1e-13, 0.026, 1e-13, 0.006])
-        assert_array_less(difference, [0.2, 0.06, 1, 0.05])  # wherever roundings lead
+        # The least amounts: where no rounding shows, one row of 40 of the score, and two points of
+        # the picture.
+        is_further = (difference > 5 * own + [1e-13, 0.026, 1e-13, 0.006]).any()
         if own[2] < 1e-7:
             equal += 1
+            assert not is_further
             assert found[0] == expected[0]
             assert_allclose(difference, 0, atol=1e-7)
+        else:
+            further += is_further
+            assert_array_less(difference, [0.2, 0.06, 1, 0.05])  # wherever roundings lead
     assert equal >= (15 if max_iter == 50 else 5)
+    # Where paths part, six of them show how far, but not all there is: of scikit-learn's own, one
+    # in a hundred is further from the first than five times the six.
+    assert further <= 2
 
 
 def training_curves(MLPClassifier):
