@@ -26,14 +26,16 @@ from benchmarks.cells import Cell, CELLS, GRADIENT_CELL, INFERENCE_ROWS
 HERE = Path(__file__).parent
 RUN = "asv run -E existing --set-commit-hash $(git rev-parse HEAD)"
 ONE_CORE = f"{RUN} --cpu-affinity 1 --bench"
-# What a table is measured by; searches have two processes, so two cores.
-SPEED = (f"{ONE_CORE} '^(epochs|gradients|inference)'",)
-DROP_IN = (f"{ONE_CORE} drop_in.Fit", f"{RUN} --bench drop_in.Search")
 RANDOM = "Random rows, where 784 inputs are four of five 0, as a digit's pixels are."
 DIGITS = "MNIST is its first 5,000 images, again and again."
 FIT, SEARCH = "drop_in.Fit.time_fit", "drop_in.Search.time_search"
 EPOCHS, GRADIENT = "epochs.Epochs.time_epoch", "gradients.ValueAndGrad.time_value_and_grad_10_times"
 ROWS, ONE_ROW = "inference.Rows.time_10000_rows", "inference.OneRow.time_one_row_1000_times"
+# What each benchmark is measured by; searches have two processes, so two cores.
+SPEED = dict.fromkeys(
+    (EPOCHS, GRADIENT, ROWS, ONE_ROW), f"{ONE_CORE} '^(epochs|gradients|inference)'"
+)
+DROP_IN = {FIT: f"{ONE_CORE} drop_in.Fit", SEARCH: f"{RUN} --bench drop_in.Search"}
 PACKAGES = ("fastbp", "numba", "numpy", "scikit-learn", "torch", "jax", "optax")
 
 
@@ -120,18 +122,22 @@ def shown(line: Line, seconds: float) -> str:
     return f"{line.count / seconds:,.0f}/s"
 
 
-def table_rows(results: Results) -> Iterator[str]:
-    """Yield a row of Markdown for every line that fastbp and another library have numbers for."""
+def table_rows(results: Results) -> Iterator[tuple[str, str | None]]:
+    """Yield each line's work and its row of Markdown.
+
+    None unless fastbp and another library have numbers.
+    """
     for line in lines():
         first = () if line.param is None else (line.param,)
         times = results.seconds(line.benchmark)
         by_peer = {key[-1]: time for key, time in times.items() if key[:-1] == first}
         ours = by_peer.pop("fastbp", None)
         if ours is None or not by_peer:
+            yield line.work, None
             continue
         best = min(by_peer, key=by_peer.__getitem__)
         cells = (line.name, line.work, shown(line, ours), f"{shown(line, by_peer[best])} {best}")
-        yield f"| {' | '.join(cells)} | {by_peer[best] / ours:.1f} |"
+        yield line.work, f"| {' | '.join(cells)} | {by_peer[best] / ours:.1f} |"
 
 
 def versions() -> str:
@@ -145,20 +151,25 @@ def versions() -> str:
     return ", ".join(found)
 
 
-def drop_in_rows(results: Results) -> Iterator[str]:
-    """Yield a row of Markdown for every fit that both estimators have numbers for."""
+def drop_in_rows(results: Results) -> Iterator[tuple[str, str | None]]:
+    """Yield each fit and its row of Markdown, None unless both estimators have numbers."""
     fits, searches = results.seconds(FIT), results.seconds(SEARCH)
     works = {cell.work: {key[-1]: t for key, t in fits.items() if key[0] == name}
              for name, cell in drop_in.CELLS.items()}  # fmt: skip
-    works["GridSearchCV on digits, n_jobs=2"] = {key[0]: time for key, time in searches.items()}
+    works[drop_in.SEARCH_WORK] = {key[0]: time for key, time in searches.items()}
     for work, times in works.items():
-        if len(times) == 2:
-            theirs, ours = times["scikit-learn"], times["fastbp"]
-            yield f"| {work} | {theirs:,.3g} s | {ours:,.3g} s | {theirs / ours:.1f} |"
+        if len(times) < 2:
+            yield work, None
+            continue
+        theirs, ours = times["scikit-learn"], times["fastbp"]
+        yield work, f"| {work} | {theirs:,.3g} s | {ours:,.3g} s | {theirs / ours:.1f} |"
 
 
-def footnote(results: Results, data: str, commands: tuple[str, ...]) -> str:
+def footnote(results: Results, data: str, measured_by: dict[str, str]) -> str:
     """Say how and where a table was measured, and on what data."""
+    commands = dict.fromkeys(
+        command for benchmark, command in measured_by.items() if results.seconds(benchmark)
+    )
     return (
         f"One thread each; the lower quartile of the samples. {data} {results.machine()}; "
         f"{versions()}; commit {results.raw['commit_hash'][:8]}, {results.measured_on()}. In "
@@ -168,16 +179,21 @@ def footnote(results: Results, data: str, commands: tuple[str, ...]) -> str:
 
 
 def tables(results: Results) -> dict[str, str]:
-    """Return each table that there are numbers for, by its name."""
+    """Return each table that there are numbers for, by its name; say which rows there are not."""
     heads = {
         "speed": ("| | work | fastbp | best other | ratio |", RANDOM, SPEED, table_rows),
         "drop-in": ("| fit | scikit-learn | fastbp | ratio |", DIGITS, DROP_IN, drop_in_rows),
     }
     found = {}
-    for name, (head, data, commands, rows_of) in heads.items():
-        if rows := list(rows_of(results)):
-            line = "|---" * (head.count("|") - 1) + "|"
-            found[name] = "\n".join([head, line, *rows, "", footnote(results, data, commands)])
+    for name, (head, data, measured_by, rows_of) in heads.items():
+        by_work = dict(rows_of(results))
+        rows = [row for row in by_work.values() if row]
+        if not rows:
+            continue
+        for work in (work for work, row in by_work.items() if not row):
+            print(f"table.py: no row for {work!r}, which was not measured", file=sys.stderr)
+        line = "|---" * (head.count("|") - 1) + "|"
+        found[name] = "\n".join([head, line, *rows, "", footnote(results, data, measured_by)])
     if not found:
         raise SystemExit("table.py: these results have no benchmark of fastbp beside another")
     return found

@@ -89,7 +89,14 @@ for cell in CELLS:
         benchmark.time_fit(cell, peer)
         model = benchmark.model
         coefs.append(np.concatenate([coef.ravel() for coef in model.coefs_]))
+        assert getattr(model, "n_threads", 1) == 1  # as BLAS has, whatever the cores
     print(coefs[0].dtype, model.n_iter_, np.abs(coefs[0] - coefs[1]).max())
+"""
+SAME_SEARCH = """
+from benchmarks.drop_in import ESTIMATORS, search
+for peer in ESTIMATORS:
+    found = search(peer)
+    print(found.estimator.__class__.__module__, *found.cv_results_["mean_test_score"])
 """
 
 
@@ -99,6 +106,15 @@ def test_both_estimators_find_the_same_model():
         dtype, _, difference = line.split()
         assert dtype == precision
         assert float(difference) < (1e-12 if dtype == "float64" else 1e-4)
+
+
+def test_both_searches_find_the_same():
+    lines = run_in_suite(SAME_SEARCH, FASTBP_BENCHMARKS_SMALL="1").splitlines()
+    ours, theirs = (line.split() for line in lines)
+    assert ours.pop(0).startswith("fastbp.")
+    assert theirs.pop(0).startswith("sklearn.")
+    assert ours == theirs
+    assert len(set(ours)) > 1
 
 
 def result_file(folder, **changes):
@@ -169,10 +185,20 @@ def test_the_table_of_the_drop_in(tmp_path):
     table = re.split("|".join(DROP_IN_MARKERS), text)[1].strip().splitlines()
     assert table[2:4] == [
         "| MNIST, 60,000 x 784 float32, 10 epochs | 5 s | 2 s | 2.5 |",
-        "| GridSearchCV on digits, n_jobs=2 | 6 s | 1.5 s | 4.0 |",
+        "| GridSearchCV on digits, n_jobs=2, 12 fits of 50 epochs, the workers running already "
+        "| 6 s | 1.5 s | 4.0 |",
     ]
     assert "first 5,000 images" in table[-1]
     assert "--cpu-affinity 1 --bench drop_in.Fit`, `" in table[-1]
+    assert "(git rev-parse HEAD) --bench drop_in.Search`, then" in table[-1]
+    assert "no row for 'iris, the defaults'" in run.stderr
+    assert "GridSearchCV" not in run.stderr
+
+    del results["drop_in.Search.time_search"]
+    run, text = write_table(tmp_path, readme, results=results)
+    assert "GridSearchCV" not in text  # nor that it was measured
+    assert "drop_in.Search" not in text
+    assert "no row for 'GridSearchCV" in run.stderr
 
 
 @pytest.mark.parametrize("markers", [MARKERS, DROP_IN_MARKERS])

@@ -1,5 +1,6 @@
 """Other people's programs, without an edit."""
 
+import pickle
 import subprocess
 import sys
 
@@ -25,6 +26,15 @@ def test_patching_and_back(patched):
     unpatch_sklearn()
     assert sklearn.neural_network.MLPClassifier is MLPClassifier._original
     assert sklearn.neural_network.MLPRegressor is MLPRegressor._original
+
+
+def test_models_from_before_are_pickled_as_they_are():
+    model = sklearn.neural_network.MLPRegressor(random_state=0)
+    patch_sklearn()
+    try:
+        assert type(pickle.loads(pickle.dumps(model))) is type(model) is MLPRegressor._original
+    finally:
+        unpatch_sklearn()
 
 
 SCRIPT = """
