@@ -133,10 +133,11 @@ def _momentum(rule, step, at, i, count):
     Nesterov's form looks ahead: w' = w + mu v' - eta g (Sutskever and others 2013, section 2.1).
     """
     w, g = _weight_and_gradient(step, at, i, count)
-    v = fma(load_first(at.m, i, count), rule.momentum, g * -step.rate)
+    change = g * -step.rate
+    v = fma(load_first(at.m, i, count), rule.momentum, change)
     store_first(at.m, i, v, count)
-    w = fma(v, rule.momentum, fma(g, -step.rate, w)) if rule.nesterov else w + v
-    store_first(at.w, i, w, count)
+    # The small numbers are summed first: a weight is rounded once a step.
+    store_first(at.w, i, w + (fma(v, rule.momentum, change) if rule.nesterov else v), count)
 
 
 @inlined

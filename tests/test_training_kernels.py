@@ -542,3 +542,22 @@ def test_blocks_of_part_of_the_inputs():
         rule = make_rule("adam", momentum=0.9, beta2=0.999, epsilon=1e-8, clip_norm=clip_norm)
         ends.append(network.train(network.data(X, y), rule, 0.01, rows).parameters)
     assert max_error(*ends) < DOUBLE
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_momentum_rounds_a_weight_once_a_step(dtype, nesterov):
+    """As scikit-learn does, whose models of float32 are ours to 1e-7 for it, and not 1e-6."""
+    rng, sizes, mu = np.random.default_rng(0), [301, 1], dtype(0.9)
+    w = rng.uniform(1, 1.9, 302).astype(dtype)
+    v = (1e-3 * rng.normal(size=302)).astype(dtype)
+    X = rng.normal(size=(1, 301)).astype(dtype)
+    network = Network(sizes, (), "linear", "quadratic", w, dtype, rows=1)
+    rule = make_rule("sgd", momentum=0.9, nesterov=nesterov)
+    after = network.train(network.data(X, np.ones((1, 1))), rule, 1e-6, 1, state=v[np.newaxis])
+
+    w, v, v_after, mu = (x.astype(np.longdouble) for x in (w, v, after.state[0], mu))
+    assert 1e-6 < np.abs(v_after - mu * v).max() < 1e-3  # - eta g, as it was rounded into v
+    expected = w + mu * v_after + (v_after - mu * v) if nesterov else w + v_after
+    units = np.abs(after.parameters - expected) / np.spacing(w.astype(dtype))
+    assert units.max() < 0.51
