@@ -1,28 +1,17 @@
 """fastbp: multi-layer perceptrons, trained by backpropagation on CPUs.
 
-Importing it needs numpy and numba only, and compiles nothing: kernels compile when they are first
-called, once for a machine.
+Importing it takes no time and no memory: numpy and numba are imported when one of its names is
+first asked for. Nothing is compiled then: kernels compile when they are first called, once for a
+machine.
 """
 
-from fastbp.augment import Distortions, expand_shifts
-from fastbp.checkpoint import Checkpoint
-from fastbp.early_stopping import EarlyStopping
-from fastbp.errors import DivergenceError
-from fastbp.history import History
-from fastbp.layer_errors import LayerErrors
-from fastbp.lbfgs import LBFGS
-from fastbp.mlp import MLP
-from fastbp.newton_cg import NewtonCG
-from fastbp.optimizers import Adagrad, Adam, AdamW, RMSprop, SGD
-from fastbp.plateau import ReduceOnPlateau
-from fastbp.schedules import (
-    Constant,
-    Cosine,
-    Exponential,
-    InverseScaling,
-    Step,
-    Warmup,
-)
+# ruff: noqa: F403, F405 - type checkers read the same names from where they are
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastbp.public import *
 
 __version__ = "0.1.0"
 
@@ -50,3 +39,14 @@ __all__ = [
     "Warmup",
     "expand_shifts",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):  # PEP 562
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module("fastbp.public"), name)
+        return value
+
+    def __dir__():
+        return sorted({*globals(), *__all__})

@@ -280,6 +280,40 @@ def test_only_what_python_calls_becomes_machine_code_and_is_kept(package, tmp_pa
     assert run(CALL_PART, package, FASTBP_CACHE_DIR=str(cache)) == "4.5 0 [False]"
 
 
+LOADED = """
+import sys
+import numba
+from numba.core.runtime import rtsys
+
+def compilers():
+    return ["numba.np.linalg" in sys.modules, rtsys._init, "scipy.linalg" in sys.modules]
+"""
+COMPILE_MORE = """
+@numba.njit
+def squares(n):
+    return np.arange(n) ** 2
+x = np.array([2.5], np.float32)
+probe.probe(x)
+print(round(float(x[0]), 4), jit.compilations(), squares(4).sum(), compilers()[:2])
+"""
+
+
+def test_a_kernel_from_disk_loads_nothing_that_compiles(package, tmp_path):
+    """Half of numba's memory, and SciPy; who compiles afterwards, also other code, finds it all."""
+
+    def run_probe(more=""):
+        code = f"{LOADED}{CALL_PROBE}print(compilers()){more}"
+        return run(code, package, FASTBP_CACHE_DIR=str(tmp_path / "cache")).splitlines()
+
+    result, compilers = run_probe()
+    assert (result, compilers[:11]) == ("-0.025 1", "[True, True")
+    assert run_probe() == ["-0.025 0", "[False, False, False]"]
+    assert run_probe(COMPILE_MORE)[1:] == [
+        "[False, False, False]",
+        "-0.025 1 14 [True, True]",
+    ]
+
+
 def test_the_first_compilation_says_so_once(package, tmp_path):
     """On stderr, progress bar or not, through the logger that the user may silence."""
 

@@ -1,7 +1,9 @@
-"""Importing fastbp is cheap: numpy and numba, and not one compilation."""
+"""Importing fastbp is cheap; its names need numpy and numba, and not one compilation."""
 
 import subprocess
 import sys
+
+import pytest
 
 OPTIONAL = [
     "click", "joblib", "matplotlib", "pandas", "pooch", "safetensors", "scipy", "sklearn", "tqdm",
@@ -16,9 +18,20 @@ def run(code):
     return done.stdout
 
 
-def test_import_brings_no_optional_package():
+def test_import_waits_with_numpy_and_numba_until_a_name_is_asked_for():
+    """So what is done in between, such as reading data, has numba's memory for itself."""
     code = (
-        "import sys, numpy, numba; before = set(sys.modules); import fastbp; "
+        "import sys\n"
+        "def loaded(): return [name in sys.modules for name in ('numpy', 'numba', 'llvmlite')]\n"
+        "import fastbp; fastbp.__version__, dir(fastbp), hasattr(fastbp, 'no_such_name')\n"
+        "print(loaded()); fastbp.Adam; print(loaded())"
+    )
+    assert run(code).splitlines() == ["[False, False, False]", "[True, True, True]"]
+
+
+def test_names_bring_no_optional_package():
+    code = (
+        "import sys, numpy, numba; before = set(sys.modules); from fastbp import MLP; "
         "print(*{name.split('.')[0] for name in set(sys.modules) - before})"
     )
     new = set(run(code).split())
@@ -66,6 +79,12 @@ def test_import_compiles_nothing():
 
 def test_everything_public_is_importable_from_the_package():
     import fastbp
+    from fastbp import public
 
+    assert fastbp.__all__ == public.__all__
+    assert set(fastbp.__all__) <= set(dir(fastbp))
     for name in fastbp.__all__:
         assert getattr(fastbp, name).__doc__
+    with pytest.raises(AttributeError, match="'fastbp' has no attribute 'Adan'"):
+        fastbp.Adan  # noqa: B018
+    assert run("from fastbp import *; print(MLP.__name__, Adam.__name__)") == "MLP Adam\n"
