@@ -22,16 +22,17 @@ from .cells import Cell, examples
 
 PRODUCTS = {"forward": 0, "delta back": 1, "weight gradient": 2}
 FORWARD, DELTA_BACK = PRODUCTS["forward"], PRODUCTS["delta back"]
+ALONE = epoch.Team(np.zeros(16, np.int64), 0, 1)
 
 
 @kernel
-def repeat_product(product, plan, parameters, arena, gradient, rows, count):
+def repeat_product(product, plan, parameters, arena, gradient, rows, team, count):
     """Do one of the products of layer 2 so often, with what goes with it at write-out."""
-    net = open_net(plan, parameters, arena, 0)
+    net = open_net(plan, parameters, arena, 0, 0)
     n_below, n = layer_of(net, 1).neurons, layer_of(net, 2).neurons
     for _ in range(count):
         if product == FORWARD:
-            forward_layer(net, a_matrix(net, 1, rows), 2, rows, 0, n)
+            forward_layer(net, a_matrix(net, 1, rows), 2, rows, team)
         elif product == DELTA_BACK:
             error_below(net, 2, rows, 0, n_below, False)
         else:
@@ -42,7 +43,7 @@ def repeat_product(product, plan, parameters, arena, gradient, rows, count):
 @kernel
 def repeat_activation(plan, parameters, arena, rows, count):
     """z += b, which is 0, and a = sigma(z), of all rows of layer 2, so often."""
-    net = open_net(plan, parameters, arena, 0)
+    net = open_net(plan, parameters, arena, 0, 0)
     for _ in range(count):
         activate_layer(net, layer_of(net, 2), rows, 0, layer_of(net, 2).neurons)
 
@@ -76,7 +77,7 @@ class Part:
     def product(self, name: str, count: int) -> None:
         """Do a product of PRODUCTS so often."""
         arrays = self.parameters, self.arena, self.gradient
-        repeat_product(PRODUCTS[name], self.plan, *arrays, self.rows, count)
+        repeat_product(PRODUCTS[name], self.plan, *arrays, self.rows, ALONE, count)
 
     def activate(self, count: int) -> None:
         """Apply the activation so often."""
@@ -144,7 +145,7 @@ class Steps:
         weights = np.empty(0, np.float32)
         self.data = layout.Data(*map(read_only, (X, labels, targets, weights)))
         self.cell, self.report = cell, np.zeros(4)
-        self.team = epoch.Team(layout.aligned_zeros(16, np.int64), 0, 1)
+        self.team = ALONE
 
     def run(self, count: int) -> None:
         """Make so many steps."""
