@@ -12,16 +12,17 @@ import numpy as np
 
 from .backward import bias_gradient, error_below, store_gradient
 from .batch import batch_weight
-from .forward import pack_together
 from .jit import inlined, kernel
 from .layout import BLOCK_NEURONS, BLOCK_SIZE, TALL_BLOCK_NEURONS, TALL_FROM
 from .matmul import (
     column_range,
     FEW_COLUMNS,
     matmul,
+    Matrix,
     matrix,
     pack,
     PACK_FROM,
+    pack_panels,
     transpose,
 )
 from .net import a_matrix, delta_matrix, layer_of
@@ -124,7 +125,10 @@ def activations_below(net, l, rows, team):
     if min(rows, layer_of(net, l).neurons) < PACK_FROM or a_below.columns <= FEW_COLUMNS:
         return a_below
     wait_for_all(team)  # until nobody reads what was packed before
-    return pack_together(net, a_below, team)
+    first, last = share(a_below.columns, OUTER_VECTORS * lanes(net.arena), team)
+    pack_panels(column_range(a_below, first, last), advance(net.packed, first * rows))
+    wait_for_all(team)
+    return Matrix(net.packed, rows, a_below.columns, rows, 0)
 
 
 @inlined

@@ -111,7 +111,7 @@ def train_epochs(plan, model, data, passes, rule, reports, team):
 @inlined
 def propagate(net, examples, rows_pass, rule, step, rows, report, team):
     """Gather a batch, run it forward, and leave delta^L (BP1) in the arena."""
-    arena = net.arena
+    arena, width = net.arena, lanes(net.arena)
     first_row, last_row = share(rows, 1, team)
     finite = True
     for r in range(first_row, last_row):
@@ -131,9 +131,9 @@ def propagate(net, examples, rows_pass, rule, step, rows, report, team):
         return INPUT_NOT_FINITE
 
     for l in range(1, net.depth + 1):
-        forward_layer(net, a_matrix(net, l - 1, rows), l, rows, team)
+        first, last = share(layer_of(net, l).neurons, width, team)
+        forward_layer(net, a_matrix(net, l - 1, rows), l, rows, first, last)
         if rows_pass.dropout[l] > 0.0:
-            first, last = share(layer_of(net, l).neurons, lanes(arena), team)
             t = rows_pass.steps_before + step
             drop(net, l, rows, first, last, rows_pass.dropout[l], rows_pass.seed, t)
         wait_for_all(team)

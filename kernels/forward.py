@@ -11,7 +11,6 @@ from .matmul import (
     column_range,
     matmul,
     matmul_transposed,
-    Matrix,
     matrix,
     pack,
     pack_panels,
@@ -20,8 +19,6 @@ from .matmul import (
 )
 from .net import a_matrix, layer_of, open_table, packed_weights, weight_matrix, z_matrix
 from .simd import advance, broadcast, fma, lanes, load, load_first, pointer, store_first, sum_lanes
-from .threads import share, wait_for_all
-from .tiles import OUTER_VECTORS
 
 # A forward product is made of dot tiles below so many rows, or up to twice as many where they are
 # long, and for few neurons: 37 against 42 us for 32 rows of 784 -> 100, but 1.3 against 0.6 us for
@@ -37,63 +34,33 @@ TRANSPOSED_ROWS = 256
 
 
 @inlined
-def forward_layer(net, a_below, l, rows, team):
-    """z^l and a^l of this thread's neurons, from a^(l-1) (rows, n_(l-1))."""
-    layer, a_T = layer_of(net, l), transpose(a_below)
-    if team.n_threads > 1 and packs_activations(layer, a_below):
-        a_T = pack_together(net, a_T, team)
-    first, last = share(layer.neurons, lanes(net.arena), team)
-    weigh(net, a_below, a_T, l, rows, first, last)
-    activate_layer(net, layer, rows, first, last)
+def forward_layer(net, a_below, l, rows, first, last):
+    """z^l and a^l of neurons first .. last-1, from a^(l-1) (rows, n_(l-1))."""
+    weigh(net, a_below, l, rows, first, last)
+    activate_layer(net, layer_of(net, l), rows, first, last)
 
 
 @inlined
-def pack_together(net, B, team):
-    """Pack a matrix that all threads will multiply by, each of them some of its panels."""
-    first, last = share(B.columns, OUTER_VECTORS * lanes(net.arena), team)
-    pack_panels(column_range(B, first, last), advance(net.packed, first * B.rows))
-    wait_for_all(team)
-    return Matrix(net.packed, B.rows, B.columns, B.rows, 0)
-
-
-@inlined
-def uses_dot_tiles(layer, a_below):
-    """Whether dot tiles read rows of a^(l-1) and of W^l where they lie."""
-    rows, is_deep = a_below.rows, a_below.columns >= DOT_DEPTH_FROM
-    return (
-        rows < DOT_ROWS_BELOW
-        or (is_deep and (rows < 2 * DOT_ROWS_BELOW or layer.neurons < DEEP_DOT_NEURONS_BELOW))
-        or layer.neurons < DOT_NEURONS_BELOW
-    )
-
-
-@inlined
-def packs_activations(layer, a_below):
-    """Whether a^(l-1) is packed rather than W^l."""
-    rows = a_below.rows
-    is_small = 2 * rows <= layer.neurons and rows <= TRANSPOSED_ROWS
-    return is_small and not uses_dot_tiles(layer, a_below)
-
-
-@inlined
-def weigh(net, a_below, a_T, l, rows, first, last):
-    """z^l = a^(l-1) (W^l)^T of neurons first .. last-1, still without b^l.
-
-    `a_T` is the transpose of a^(l-1), or that packed.
-    """
+def weigh(net, a_below, l, rows, first, last):
+    """z^l = a^(l-1) (W^l)^T of neurons first .. last-1, still without b^l."""
     layer = layer_of(net, l)
     W = row_range(weight_matrix(net, l), first, last)
     z = column_range(z_matrix(net, l, rows), first, last)
     # The whole layer decides, not this thread's part of it: bits must not depend on threads.
-    if uses_dot_tiles(layer, a_below):
+    is_deep = a_below.columns >= DOT_DEPTH_FROM
+    if (
+        rows < DOT_ROWS_BELOW
+        or (is_deep and (rows < 2 * DOT_ROWS_BELOW or layer.neurons < DEEP_DOT_NEURONS_BELOW))
+        or layer.neurons < DOT_NEURONS_BELOW
+    ):
         matmul_transposed(a_below, W, z)
     elif net.packs_weights:
         matmul(1.0, a_below, packed_weights(net, l), 0.0, z, net.panel)
-    elif packs_activations(layer, a_below):
+    elif 2 * rows <= layer.neurons and rows <= TRANSPOSED_ROWS:
         # z^T = W a^T: the packed copy is one of a, which is smaller than W. It has the bits of the
         # other product, and lies for now where delta^l will be.
         z_T = matrix(net.arena, layer.delta + first * rows, last - first, rows, rows)
-        matmul(1.0, W, a_T, 0.0, z_T, net.panel)
+        matmul(1.0, W, transpose(a_below), 0.0, z_T, net.panel)
         pack(transpose(z_T), z.data, z.row_step)
     else:
         matmul(1.0, a_below, transpose(W), 0.0, z, net.panel)
@@ -116,7 +83,7 @@ def forward_block(net, a_0, rows):
     a_below, finite = a_0, True
     for l in range(1, net.depth + 1):
         layer = layer_of(net, l)
-        weigh(net, a_below, transpose(a_below), l, rows, 0, layer.neurons)
+        weigh(net, a_below, l, rows, 0, layer.neurons)
         if l == 1:
             finite = is_finite_block(net, a_0, layer, rows)
         activate_layer(net, layer, rows, 0, layer.neurons)

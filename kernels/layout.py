@@ -7,7 +7,7 @@
                  for the batch               targets (rows, row_step of the last layer),
                                              weight, cost and hit of each row
                  for each thread             a panel (matmul.py)
-                 to train                    a^(l-1), packed for products of all threads;
+                 to train                    a^(l-1), packed for the gradient (descent.py);
                                              for each thread a block of the weight gradient and
                                              some columns of delta^l, packed
                  otherwise                   every (W^l)^T, packed for many rows (forward.py)
@@ -66,7 +66,7 @@ class Plan(NamedTuple):
     row_hits: int
     blocks: int  # first thread's gradient block
     panels: int  # first thread's panel (matmul.py)
-    packed: int  # a^(l-1), packed for products of all threads
+    packed: int  # a^(l-1), packed for the gradient
     deltas: int  # first thread's part of delta^l, packed
     size: int  # of the arena
 
@@ -149,7 +149,7 @@ def plan(sizes, activations, loss, rows, dtype, threads=1, *, trains=False, keep
     blocks = packed = deltas = at
     if trains:
         blocks = place(threads * BLOCK_SIZE)
-        packed = place((rows + PANEL_COLUMNS) * (max(sizes[:-1]) + PANEL_COLUMNS))
+        packed = place(rows * (max(sizes[:-1]) + PANEL_COLUMNS))
         deltas = place(threads * rows * TALL_BLOCK_NEURONS)
     table = np.array(layers, np.int64)
     return Plan(

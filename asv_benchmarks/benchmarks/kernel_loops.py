@@ -22,17 +22,16 @@ from .cells import Cell, examples
 
 PRODUCTS = {"forward": 0, "delta back": 1, "weight gradient": 2}
 FORWARD, DELTA_BACK = PRODUCTS["forward"], PRODUCTS["delta back"]
-ALONE = epoch.Team(np.zeros(16, np.int64), 0, 1)
 
 
 @kernel
-def repeat_product(product, plan, parameters, arena, gradient, rows, team, count):
+def repeat_product(product, plan, parameters, arena, gradient, rows, count):
     """Do one of the products of layer 2 so often, with what goes with it at write-out."""
     net = open_net(plan, parameters, arena, 0, 0)
     n_below, n = layer_of(net, 1).neurons, layer_of(net, 2).neurons
     for _ in range(count):
         if product == FORWARD:
-            forward_layer(net, a_matrix(net, 1, rows), 2, rows, team)
+            forward_layer(net, a_matrix(net, 1, rows), 2, rows, 0, n)
         elif product == DELTA_BACK:
             error_below(net, 2, rows, 0, n_below, False)
         else:
@@ -77,7 +76,7 @@ class Part:
     def product(self, name: str, count: int) -> None:
         """Do a product of PRODUCTS so often."""
         arrays = self.parameters, self.arena, self.gradient
-        repeat_product(PRODUCTS[name], self.plan, *arrays, self.rows, ALONE, count)
+        repeat_product(PRODUCTS[name], self.plan, *arrays, self.rows, count)
 
     def activate(self, count: int) -> None:
         """Apply the activation so often."""
@@ -145,7 +144,7 @@ class Steps:
         weights = np.empty(0, np.float32)
         self.data = layout.Data(*map(read_only, (X, labels, targets, weights)))
         self.cell, self.report = cell, np.zeros(4)
-        self.team = ALONE
+        self.team = epoch.Team(layout.aligned_zeros(16, np.int64), 0, 1)
 
     def run(self, count: int) -> None:
         """Make so many steps."""
