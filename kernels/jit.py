@@ -23,7 +23,7 @@ import numba
 from numba.core import config, event, serialize
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
-from .compiler import KernelCompiler, Part
+from .compiler import is_native, KernelCompiler
 
 logger = logging.getLogger("fastbp")
 
@@ -155,7 +155,9 @@ class _WholeKernels(CompileResultCacheImpl):
     """Numba's way to the disk, for what has machine code."""
 
     def check_cachable(self, compiled):
-        return not isinstance(compiled.library, Part) and super().check_cachable(compiled)
+        if any(map(is_native, compiled.signature.args)):  # a compiler.Part, which has none
+            return False
+        return super().check_cachable(compiled)
 
 
 class _KernelCache(FunctionCache):
