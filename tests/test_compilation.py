@@ -336,6 +336,18 @@ def test_without_a_home_the_package_keeps_its_cache(package, tmp_path, monkeypat
     assert Path(jit.__file__).resolve().parent / "__pycache__" in jit._candidate_folders()
 
 
+def stat_as_if_somebody_else_owned(folder):
+    stat = Path.stat
+
+    def changed(path, **options):
+        status = stat(path, **options)
+        if path != folder:
+            return status
+        return os.stat_result((*status[:4], os.getuid() + 1, *status[5:]))
+
+    return changed
+
+
 def test_folders_in_order(monkeypatch, tmp_path):
     """The chosen one; then the next that can be written to, and by nobody else."""
     chosen, other = tmp_path / "chosen", tmp_path / "other"
@@ -343,6 +355,12 @@ def test_folders_in_order(monkeypatch, tmp_path):
     assert jit._find_cache_folder() == str(chosen / "kernels" / jit.source_hash())
     (chosen / "kernels" / jit.source_hash()).chmod(0o777)
     assert jit._find_cache_folder() == str(other / "kernels" / jit.source_hash())
+    (chosen / "kernels" / jit.source_hash()).chmod(0o700)
+    for strangers in (chosen, chosen / "kernels"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "stat", stat_as_if_somebody_else_owned(strangers))
+            assert jit._find_cache_folder() == str(other / "kernels" / jit.source_hash())
+    assert jit._find_cache_folder() == str(chosen / "kernels" / jit.source_hash())
     shutil.rmtree(chosen)
     chosen.touch()
     assert jit._find_cache_folder() == str(other / "kernels" / jit.source_hash())
