@@ -220,7 +220,7 @@ def contents(found: dict[str, Any], net: Architecture, file: Any) -> dict[str, A
         if numbers.shape != (epoch,) or numbers.dtype != np.float64:
             raise ValueError(f"history.{name} of shape {numbers.shape}, expected ({epoch},)")
     callbacks = [(str(kind), dict(state)) for kind, state in found["callbacks"]]
-    for tensor in file.keys():  # noqa: SIM118 it is no dict
+    for tensor in file.keys():  # noqa: SIM118 - it is no dict, and cannot be iterated over
         if tensor.startswith("callbacks."):
             _, i, name = tensor.split(".", 2)
             callbacks[integer("callback", int(i), 0)][1][name] = file.get_tensor(tensor)
@@ -237,10 +237,10 @@ def contents(found: dict[str, Any], net: Architecture, file: Any) -> dict[str, A
     }
 
 
-def checked_random_state(state: dict[str, Any]) -> dict[str, Any]:
+def checked_random_state(state: Any) -> dict[str, Any]:
     """Return the state of a PCG64 as NumPy gives it, or raise."""
     generator = np.random.PCG64(0)
-    generator.state = state  # type: ignore[assignment]
+    generator.state = state
     return dict(generator.state)
 
 

@@ -43,8 +43,9 @@ class FullBatch(ABC):
     def direction(self, objective: Objective, point: Point, slots: Array) -> Array:
         """Return where to search, (n_parameters,) of float64."""
 
-    def remember(self, before: Point, after: Point, slots: Array) -> None:  # noqa: B027
+    def remember(self, before: Point, after: Point, slots: Array) -> None:
         """Keep in the slots what later iterations need to know of this one; here nothing."""
+        return None
 
     def could_remember(self, slots: Array) -> bool:
         """Whether these may be slots of such an optimizer."""

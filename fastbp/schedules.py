@@ -92,7 +92,7 @@ class Constant(Schedule):
     def __post_init__(self) -> None:
         set_checked(self, learning_rate=number("learning_rate", self.learning_rate))
 
-    def rate(self, time: Array, memory: Memory) -> Array:  # noqa: D102
+    def rate(self, time: Array, memory: Memory) -> Array:
         return np.full(len(time), self.learning_rate)
 
 
@@ -128,7 +128,7 @@ class Step(Schedule):
             factor=number("factor", self.factor, 0, 1, above=True),
         )
 
-    def rate(self, time: Array, memory: Memory) -> Array:  # noqa: D102
+    def rate(self, time: Array, memory: Memory) -> Array:
         return np.asarray(self.learning_rate * self.factor ** np.floor(time / self.every))
 
 
@@ -160,7 +160,7 @@ class Exponential(Schedule):
             decay=number("decay", self.decay, 0, 1, above=True),
         )
 
-    def rate(self, time: Array, memory: Memory) -> Array:  # noqa: D102
+    def rate(self, time: Array, memory: Memory) -> Array:
         return np.asarray(self.learning_rate * self.decay**time)
 
 
@@ -199,7 +199,7 @@ class Cosine(Schedule):
             minimum=number("minimum", self.minimum, 0, rate),
         )
 
-    def rate(self, time: Array, memory: Memory) -> Array:  # noqa: D102
+    def rate(self, time: Array, memory: Memory) -> Array:
         angle = np.pi * np.minimum(time / self.epochs, 1)
         return self.minimum + (self.learning_rate - self.minimum) * (1 + np.cos(angle)) / 2
 
@@ -235,7 +235,7 @@ class InverseScaling(Schedule):
             power=number("power", self.power),
         )
 
-    def rate(self, time: Array, memory: Memory) -> Array:  # noqa: D102
+    def rate(self, time: Array, memory: Memory) -> Array:
         return np.asarray(self.learning_rate / (1 + time) ** self.power)
 
 
@@ -278,19 +278,19 @@ class Warmup(Schedule):
     def _after(self) -> Schedule:
         return as_schedule("after", self.after)
 
-    def rate(self, time: Array, memory: Memory) -> Array:  # noqa: D102
+    def rate(self, time: Array, memory: Memory) -> Array:
         first = self.start_fraction
         ramp = np.minimum(first + (1 - first) * time / self.epochs, 1)
         return self._after.rate(time, memory) * ramp
 
-    def start(self) -> Memory:  # noqa: D102
+    def start(self) -> Memory:
         return self._after.start()
 
-    def observe(self, memory: Memory, logs: Mapping[str, float]) -> Memory:  # noqa: D102
+    def observe(self, memory: Memory, logs: Mapping[str, float]) -> Memory:
         return self._after.observe(memory, logs)
 
     @property
-    def monitored(self) -> str | None:  # noqa: D102
+    def monitored(self) -> str | None:
         return self._after.monitored
 
 

@@ -39,7 +39,7 @@ def shown(value: object) -> str:
     return f"{text} ({type(value).__name__})"
 
 
-def integer(name: str, value: object, minimum: int = 1, maximum: int | None = None) -> int:
+def integer(name: str, value: Any, minimum: int = 1, maximum: int | None = None) -> int:
     """Return an int in minimum..maximum; NumPy's integers are taken, True and 3.0 are not."""
     expected = f"an integer of at least {minimum}"
     if maximum is not None:
@@ -47,7 +47,7 @@ def integer(name: str, value: object, minimum: int = 1, maximum: int | None = No
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(message(name, shown(value), expected))
     try:
-        whole = operator.index(value)  # type: ignore[arg-type]
+        whole = operator.index(value)
     except TypeError:
         raise TypeError(message(name, shown(value), expected)) from None
     if whole < minimum or (maximum is not None and whole > maximum):
