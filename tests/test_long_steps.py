@@ -1,10 +1,10 @@
 """Ctrl-C in what takes long without coming back to Python: it is heard at once, and left alone."""
 
 import os
-import random
 import signal
 import threading
 
+import book_loop
 import numpy as np
 import pytest
 import scipy.sparse
@@ -170,8 +170,7 @@ def trained_estimator():
 
 
 def trained_book():
-    random.seed(0)
-    np.random.seed(0)  # noqa: NPY002
+    book_loop.seed(0)
     net = network.Network([4, 6, 3])
     net.SGD(list(zip(X[:, :, None], np.eye(3)[Y][:, :, None], strict=True)), 2, 30, 0.1)
     return [w.tobytes() for w in net.weights]
