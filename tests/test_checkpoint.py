@@ -9,6 +9,7 @@ import pytest
 from api_problems import blobs, everything
 from numpy.testing import assert_array_equal
 from safetensors.numpy import load_file, save_file
+from stops import Crash, crash_after
 
 from fastbp import (
     Adagrad,
@@ -31,18 +32,6 @@ from fastbp.sklearn import MLPClassifier
 
 X, Y = blobs()
 EPOCHS = 7
-
-
-class Crash(Exception):
-    pass
-
-
-def crash_after(epoch):
-    def crash(net, logs):
-        if logs["epoch"] == epoch:
-            raise Crash
-
-    return crash
 
 
 class Halving(Schedule):

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
+from stops import Crash, crash_after
 from threadpoolctl import threadpool_limits
 
 from fastbp import (
@@ -26,18 +27,6 @@ X, Y = blobs()
 EPOCHS = 12  # more than LBFGS(memory=3) remembers
 OPTIMIZERS = [LBFGS(0.0, memory=3), NewtonCG(0.0)]
 each_optimizer = pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=["LBFGS", "NewtonCG"])
-
-
-class Crash(Exception):
-    pass
-
-
-def crash_after(epoch):
-    def crash(net, logs):
-        if logs["epoch"] == epoch:
-            raise Crash
-
-    return crash
 
 
 def new_net(seed=0, dtype="float32"):
