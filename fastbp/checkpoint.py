@@ -36,9 +36,9 @@ from fastbp.serialization import (
     unfinished,
     write,
 )
-from fastbp.validation import Array, integer, message, shown
+from fastbp.validation import Array, checked_path, integer, shown
 
-__all__ = ["Checkpoint", "Snapshot", "checked_path", "write_checkpoints"]
+__all__ = ["Checkpoint", "Snapshot", "write_checkpoints"]
 
 VERSION = 1
 
@@ -242,10 +242,3 @@ def checked_random_state(state: Any) -> dict[str, Any]:
     generator = np.random.PCG64(0)
     generator.state = state
     return dict(generator.state)
-
-
-def checked_path(name: str, path: object) -> Path:
-    """Return a path, or raise."""
-    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
-        raise TypeError(message(name, shown(path), "the path of a file"))
-    return Path(os.fspath(path))

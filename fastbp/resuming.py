@@ -11,8 +11,8 @@ import numpy as np
 
 from fastbp.architecture import Architecture
 from fastbp.callbacks import Callbacks
-from fastbp.checkpoint import checked_path, Snapshot
-from fastbp.validation import Array, message
+from fastbp.checkpoint import Snapshot
+from fastbp.validation import Array, checked_path, message
 
 __all__ = ["resumption"]
 

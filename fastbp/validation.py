@@ -8,8 +8,10 @@ of the right kind that cannot be used. data.py checks what is measured against a
 import difflib
 import math
 import operator
+import os
 import reprlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,19 @@ import numpy.typing as npt
 
 from fastbp.kernels import checks
 
-__all__ = ["Array", "array", "boolean", "choice", "integer", "message", "number", "read_only"]
+__all__ = [
+    "Array",
+    "all_finite",
+    "array",
+    "boolean",
+    "checked_path",
+    "choice",
+    "integer",
+    "message",
+    "number",
+    "read_only",
+    "shown",
+]
 
 Array = npt.NDArray[Any]
 
@@ -103,6 +117,13 @@ def choice(name: str, value: object, valid: Iterable[str]) -> str:
         advice = f"did you mean {near[0]!r}?" if near else ""
         raise ValueError(message(name, reprlib.repr(value), expected, advice))
     return value
+
+
+def checked_path(name: str, value: object) -> Path:
+    """Return the path of a file, which need not exist."""
+    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+        raise TypeError(message(name, shown(value), "the path of a file"))
+    return Path(os.fspath(value))
 
 
 def array(name: str, value: object, dtype: npt.DTypeLike | None) -> Array:
