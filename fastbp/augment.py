@@ -15,9 +15,18 @@ import numpy.typing as npt
 from fastbp.architecture import Architecture
 from fastbp.data import refuse_not_finite
 from fastbp.kernels import augment, checks, layout
-from fastbp.schedules import set_checked
 from fastbp.threads import checked_threads, run_on_threads
-from fastbp.validation import Array, array, boolean, integer, message, number, read_only, shown
+from fastbp.validation import (
+    Array,
+    array,
+    boolean,
+    integer,
+    message,
+    number,
+    read_only,
+    set_checked,
+    shown,
+)
 
 __all__ = ["Distortions", "Expansion", "expand_shifts"]
 

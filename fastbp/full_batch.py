@@ -15,8 +15,7 @@ import numpy as np
 
 from fastbp.line_search import dot, line_search, Point
 from fastbp.objective import Objective
-from fastbp.schedules import set_checked
-from fastbp.validation import Array, number
+from fastbp.validation import Array, number, set_checked
 
 __all__ = ["FullBatch", "steepest_descent"]
 

@@ -10,8 +10,7 @@ import numpy as np
 from fastbp.full_batch import FullBatch, steepest_descent
 from fastbp.line_search import dot, Point
 from fastbp.objective import Objective
-from fastbp.schedules import set_checked
-from fastbp.validation import Array, integer
+from fastbp.validation import Array, integer, set_checked
 
 __all__ = ["LBFGS"]
 

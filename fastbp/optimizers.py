@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from fastbp.kernels import updates
-from fastbp.schedules import as_schedule, Schedule, set_checked
-from fastbp.validation import boolean, choice, message, number, shown
+from fastbp.schedules import as_schedule, Schedule
+from fastbp.validation import boolean, choice, message, number, set_checked, shown
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop"]
 

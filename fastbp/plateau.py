@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastbp.monitor import checked_monitor, improves, worst
-from fastbp.schedules import Memory, Schedule, set_checked
-from fastbp.validation import Array, integer, number
+from fastbp.schedules import Memory, Schedule
+from fastbp.validation import Array, integer, number, set_checked
 
 __all__ = ["ReduceOnPlateau"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastbp.validation import Array, integer, message, number, shown
+from fastbp.validation import Array, integer, message, number, set_checked, shown
 
 __all__ = [
     "Constant",
@@ -63,12 +63,6 @@ class Schedule(ABC):
     def monitored(self) -> str | None:
         """The name in `logs` that `observe` reads, if any."""
         return None
-
-
-def set_checked(instance: object, **values: object) -> None:
-    """Store checked values in a frozen dataclass, as its __post_init__ may."""
-    for name, value in values.items():
-        object.__setattr__(instance, name, value)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ __all__ = [
     "message",
     "number",
     "read_only",
+    "set_checked",
     "shown",
 ]
 
@@ -156,6 +157,12 @@ def array(name: str, value: object, dtype: npt.DTypeLike | None) -> Array:
         wanted = f"C-contiguous {np.dtype(dtype or raw.dtype)}, which is not copied"
         advice = "convert it piece by piece into a numpy.memmap, or train on pieces: partial_fit"
         raise MemoryError(message(name, got, wanted, advice)) from None
+
+
+def set_checked(instance: object, **values: object) -> None:
+    """Store checked values in a frozen dataclass, as its __post_init__ may."""
+    for name, value in values.items():
+        object.__setattr__(instance, name, value)
 
 
 def read_only(values: Array) -> Array:
