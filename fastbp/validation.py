@@ -1,6 +1,6 @@
 """Checks of users' arguments, and one style of message: name, what came, what was expected.
 
-Every function takes the argument's name and value, and returns the value in the one form the rest
+Every check takes the argument's name and value, and returns the value in the one form the rest
 of fastbp works with, or raises. TypeError is for a thing of the wrong kind, ValueError for a thing
 of the right kind that cannot be used. data.py checks what is measured against a net: X and y.
 """
