@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastbp.architecture import Architecture
-from fastbp.data import refuse_not_finite
-from fastbp.kernels import augment, checks, layout
+from fastbp.data import require_finite
+from fastbp.kernels import augment, layout
 from fastbp.threads import checked_threads, run_on_threads
 from fastbp.validation import (
     Array,
@@ -264,6 +264,5 @@ def checked_images(X: object, shape: tuple[int, int]) -> Array:
         expected = f"shape (n, {pixels}), an image of {shape[0]} x {shape[1]} pixels a row"
         raise ValueError(message("X", f"shape {images.shape}", expected))
     images = read_only(images)
-    if checks.first_bad_row(images) >= 0:
-        refuse_not_finite(images)
+    require_finite(images)
     return images

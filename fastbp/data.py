@@ -1,7 +1,8 @@
 """X, y and weights as the kernels read them, and what they write to, checked against a net.
 
 NaN and infinity in X are found by the kernels while they read it, and then refused by
-`refuse_not_finite`: a pass over X beforehand would cost more than all the other checks together.
+`refuse_not_finite`: a pass over X beforehand (`require_finite`) would cost more than all the other
+checks together.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,9 @@ __all__ = [
     "dataset",
     "features",
     "refuse_not_finite",
-    "refuse_not_finite_parameters",
+    "require_finite",
+    "require_finite_parameters",
+    "validation_dataset",
 ]
 
 SUM_TOLERANCE = 1e-3  # targets of softmax add up to 1 within this, as float16 ones do
@@ -71,14 +74,21 @@ def checked_out(value: object, shape: tuple[int, ...], net: Architecture, *read:
     return np.asarray(value)
 
 
+def require_finite(X: Array, name: str = "X") -> None:
+    """Raise now what a kernel would find in a read-only X only when something has changed."""
+    if checks.first_bad_row(X) >= 0:
+        refuse_not_finite(X, name)
+
+
 def refuse_not_finite(X: Array, name: str = "X") -> NoReturn:
     """Raise for a read-only X in which a kernel met NaN or infinity; name the first such row."""
     row = checks.first_bad_row(X)
     got = f"NaN, infinity or a number too large for {X.dtype} in row {row}"
-    raise ValueError(message(name, got, "finite numbers", "drop, fill in or scale such values"))
+    advice = "drop, fill in or scale such values"
+    raise ValueError(message(name, got, "finite numbers", advice)) from None
 
 
-def refuse_not_finite_parameters(parameters: Array) -> None:
+def require_finite_parameters(parameters: Array) -> None:
     """Raise if a net that was to be trained held NaN or infinity: a live view takes anything."""
     if not all_finite(parameters):
         got = "NaN or infinity in the net before training"
@@ -110,6 +120,20 @@ def dataset(
             )
     weights = np.require(weights, net.dtype, ["C_CONTIGUOUS", "ALIGNED"])
     return layout.Data(rows, read_only(labels), read_only(targets), read_only(weights))
+
+
+def validation_dataset(net: Architecture, value: object) -> Any:
+    """Return layout.Data, or None, from the argument validation_data."""
+    if value is None:
+        return None
+    name = "validation_data"
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise TypeError(message(name, shown(value), "a pair (X, y)"))
+    names = (f"X of {name}", f"y of {name}")
+    data = dataset(net, value[0], value[1], names=names)
+    # Found only after an epoch, it would be too late to leave everything as it was.
+    require_finite(data.X, names[0])
+    return data
 
 
 def labels_and_targets(net: Architecture, y: object, name: str) -> tuple[Array, Array]:
