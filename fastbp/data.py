@@ -5,14 +5,14 @@ NaN and infinity in X are found by the kernels while they read it, and then refu
 checks together.
 """
 
-from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import numpy as np
 
 from fastbp.architecture import Architecture
 from fastbp.kernels import checks, layout
-from fastbp.validation import all_finite, Array, array, integer, message, number, read_only, shown
+from fastbp.row_weights import row_weights
+from fastbp.validation import all_finite, Array, array, message, read_only, shown
 
 __all__ = [
     "checked_out",
@@ -25,7 +25,6 @@ __all__ = [
 ]
 
 SUM_TOLERANCE = 1e-3  # targets of softmax add up to 1 within this, as float16 ones do
-MODERATE = 2.0**-20, 2.0**20  # weights whose products with costs are in no danger of overflow
 
 
 def features(X: object, n_inputs: int, dtype: "np.dtype[Any]", name: str = "X") -> Array:
@@ -110,15 +109,7 @@ def dataset(
     n_targets = max(len(labels), len(targets))
     if n_targets != len(rows):
         raise ValueError(message(names[1], f"{n_targets} rows", f"{len(rows)}, as {names[0]} has"))
-    weights = sample_weights(sample_weight, len(rows))
-    if class_weight is not None:
-        of_rows = class_weights(class_weight, labels, targets, net)
-        weights = moderate(of_rows * weights if len(weights) else of_rows)
-        if not weights.any():
-            raise ValueError(
-                message("class_weight", "weight 0 for every row", "a positive weight for some row")
-            )
-    weights = np.require(weights, net.dtype, ["C_CONTIGUOUS", "ALIGNED"])
+    weights = row_weights(net, sample_weight, class_weight, labels, targets)
     return layout.Data(rows, read_only(labels), read_only(targets), read_only(weights))
 
 
@@ -193,62 +184,3 @@ def check_targets(targets: Array, net: Architecture, name: str) -> None:
             got = f"probabilities that add up to {sums[row]:g} in row {row}"
             advice = "use output='sigmoid' where several classes may hold at once"
             raise ValueError(message(name, got, "rows that add up to 1 for softmax", advice))
-
-
-def sample_weights(value: object, n: int) -> Array:
-    """Return one weight a row, float64 (batch,), or an empty array for None."""
-    if value is None:
-        return np.empty(0)
-    name = "sample_weight"
-    weights = array(name, value, np.float64)
-    if weights.shape != (n,):
-        raise ValueError(message(name, f"shape {weights.shape}", f"({n},), one weight a row"))
-    low, high = weights.min(), weights.max()
-    if not (low >= 0 and np.isfinite(high)):
-        raise ValueError(
-            message(name, f"numbers in [{low:g}, {high:g}]", "finite weights of at least 0")
-        )
-    if high == 0:
-        raise ValueError(message(name, "only zeros", "a positive weight for some row"))
-    return moderate(weights)
-
-
-def moderate(weights: Array) -> Array:
-    """Scale weights of an extreme size by a power of two, so that no product of them overflows.
-
-    Only their ratios matter, and a power of two changes no digit of them.
-    """
-    high = weights.max()
-    if high == 0 or MODERATE[0] <= high <= MODERATE[1]:
-        return weights
-    scaled: Array = np.ldexp(weights, -int(np.frexp(high)[1]))
-    return scaled
-
-
-def class_weights(value: object, labels: Array, targets: Array, net: Architecture) -> Array:
-    """Return the weight of each row's class, float64 (batch,).
-
-    "balanced" weighs a class by n / (n_classes * n_rows_of_the_class), where n_classes counts the
-    classes that occur in y: King and Zeng 2001, as scikit-learn does.
-    """
-    name = "class_weight"
-    if not len(labels):
-        labels = targets[:, 0].astype(np.int64)
-        if not net.is_binary_classifier or not np.array_equal(labels, targets[:, 0]):
-            got = "y given as targets" if net.is_classifier else "a net that is no classifier"
-            raise ValueError(message(name, got, "integer labels of shape (batch,)"))
-    n_classes = max(net.n_outputs, 2)
-    weights = np.ones(n_classes)
-    if isinstance(value, str) and value == "balanced":
-        counts = np.bincount(labels, minlength=n_classes)
-        occur = counts > 0
-        weights[occur] = len(labels) / (occur.sum() * counts[occur])
-    elif isinstance(value, Mapping):
-        for label, weight in value.items():
-            index = integer(f"{name} key", label, 0, n_classes - 1)
-            weights[index] = number(f"{name}[{index}]", weight)
-    else:
-        expected = "'balanced' or a dict from class index to weight"
-        kind = ValueError if isinstance(value, str) else TypeError
-        raise kind(message(name, shown(value), expected))
-    return moderate(weights)[labels]

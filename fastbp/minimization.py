@@ -13,8 +13,8 @@ from fastbp.callbacks import Callbacks
 from fastbp.checkpoint import Snapshot, write_checkpoints
 from fastbp.data import (
     dataset,
-    require_finite_parameters,
     require_finite,
+    require_finite_parameters,
     validation_dataset,
 )
 from fastbp.evaluation import recorded

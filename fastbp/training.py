@@ -19,8 +19,8 @@ from fastbp.checkpoint import Snapshot, write_checkpoints
 from fastbp.data import (
     dataset,
     refuse_not_finite,
-    require_finite_parameters,
     require_finite,
+    require_finite_parameters,
     validation_dataset,
 )
 from fastbp.errors import DivergenceError
