@@ -25,7 +25,7 @@ from fastbp.line_search import Point
 from fastbp.memory import fresh_slots, other_memory, resumed_slots
 from fastbp.objective import Objective
 from fastbp.progress import checked_progress, Progress
-from fastbp.resuming import resumption
+from fastbp.resuming import restore, resumption
 from fastbp.validation import Array, message, number
 
 if TYPE_CHECKING:
@@ -186,9 +186,7 @@ def minimize(
                 checkpoint.prepare()
             history, is_over = History(), False
             if snapshot is not None:
-                is_over = called.restore(net, snapshot.callbacks)
-                net.parameters[:] = snapshot.parameters
-                net._rng.bit_generator.state = snapshot.random_state
+                is_over = restore(net, snapshot, called)
                 history = History(snapshot.history)
             net._memory = None  # of a training with another optimizer
             objective = Objective(net, data, validation, l2, interrupts, history)

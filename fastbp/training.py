@@ -38,7 +38,7 @@ from fastbp.memory import Memory, Scratch
 from fastbp.monitor import require_recorded
 from fastbp.pace import BRIEF
 from fastbp.progress import Progress
-from fastbp.resuming import resumption
+from fastbp.resuming import restore, resumption
 from fastbp.settings import Settings
 from fastbp.threads import run_on_threads
 from fastbp.validation import all_finite, Array, read_only
@@ -278,9 +278,7 @@ def train(
             memory, scratch, is_over = net._memory, net._scratch, False
             if snapshot is not None:
                 memory = Memory.resumed(chosen.optimizer, snapshot)
-                is_over = chosen.callbacks.restore(net, snapshot.callbacks)
-                net.parameters[:] = snapshot.parameters
-                net._rng.bit_generator.state = snapshot.random_state
+                is_over = restore(net, snapshot, chosen.callbacks)
             elif not carry_over or memory is None or memory.optimizer != chosen.optimizer:
                 memory = Memory.fresh(chosen.optimizer, architecture, net._rng)
             if scratch is None or scratch.key != Scratch.needs(chosen, memory):
