@@ -32,7 +32,7 @@ def load_data() -> tuple[Split, Split, Split]:
 
 
 def pixels(images: Array) -> Array:
-    """uint8 as float32 in [0, 1)."""
+    """uint8 as float32 in [0, 1), as the book has them: divided by 256."""
     return images.astype(np.float32) / np.float32(256)
 
 
