@@ -11,7 +11,6 @@ class Peak:
 
     params = tuple(PEERS)
     param_names = ("peer",)
-    timeout = 300
 
     def setup(self, peer):
         require(*PEERS[peer].modules)
@@ -22,8 +21,6 @@ class Peak:
 
 class Allocations:
     """What fastbp allocates in an epoch of 5,000 steps (cell A) after the first."""
-
-    timeout = 300
 
     def setup(self):
         self.trainer = ready_to_train("fastbp", CELLS["A"])
