@@ -14,10 +14,8 @@ dropout masks), schedule, random_state (NumPy's PCG64), history (its names, in o
 
 from __future__ import annotations
 
-import glob
 import json
 import os
-import shutil
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -27,15 +25,8 @@ from typing import Any
 import numpy as np
 
 from fastbp.architecture import Architecture
-from fastbp.serialization import (
-    CHECKPOINT,
-    errors_name,
-    opened,
-    read_net,
-    refused,
-    unfinished,
-    write,
-)
+from fastbp.replacing import remove_leftovers, require_replaceable
+from fastbp.serialization import CHECKPOINT, opened, read_net, refused, write
 from fastbp.validation import Array, checked_path, integer, shown
 
 __all__ = ["Checkpoint", "Snapshot", "write_checkpoints"]
@@ -91,13 +82,8 @@ class Checkpoint:
 
     def prepare(self) -> None:
         """Raise now if nothing can be written there; remove what a killed process left behind."""
-        if self.path.is_dir():
-            raise IsADirectoryError(f"path: {os.fspath(self.path)!r} is a folder, expected a file")
-        with errors_name(self.path), unfinished(self.path):
-            pass
-        random = "[0-9a-z_]" * 8  # as in tempfile
-        for folder in self.path.parent.glob(f".{glob.escape(self.path.name)}-{random}"):
-            shutil.rmtree(folder, ignore_errors=True)
+        require_replaceable(self.path)
+        remove_leftovers(self.path)
 
     def is_due(self, epoch: int, is_last: bool) -> bool:
         """Whether to write after this epoch, counted from 1."""
