@@ -11,7 +11,7 @@ from fastbp.kernels.activations import ACTIVATIONS
 from fastbp.kernels.losses import LOSSES, VALID_OUTPUTS
 from fastbp.validation import choice, integer, message, shown
 
-__all__ = ["Architecture"]
+__all__ = ["HIDDEN", "Architecture"]
 
 OUTPUT_ONLY = ("softmax", "exponential")
 HIDDEN = tuple(name for name in ACTIVATIONS if name not in OUTPUT_ONLY)

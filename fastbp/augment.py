@@ -28,7 +28,7 @@ from fastbp.validation import (
     shown,
 )
 
-__all__ = ["Distortions", "Expansion", "expand_shifts"]
+__all__ = ["Distortions", "Expansion", "checked_augment", "checked_shape", "expand_shifts"]
 
 WORK_PER_CALL = 5e7  # what 1000 images of 28 x 28 take, some 30 ms, so that Ctrl-C is heard
 

@@ -30,7 +30,19 @@ from fastbp.nndl.mnist_loader import pixels
 from fastbp.optimizers import SGD
 from fastbp.validation import Array, choice
 
-__all__ = ["RECIPES", "Data", "Lab", "Outcome", "Recipe", "Run", "recipe", "recipes"]
+__all__ = [
+    "Data",
+    "Lab",
+    "Outcome",
+    "Recipe",
+    "Run",
+    "at_epoch",
+    "best",
+    "mean",
+    "recipe",
+    "recipes",
+    "shown",
+]
 
 SHORT_EPOCHS, SHORT_IMAGES, SHORT_STARTS = 2, 1000, 2
 HALF_A_POINT = 0.5

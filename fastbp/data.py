@@ -16,6 +16,7 @@ from fastbp.validation import all_finite, Array, array, message, read_only, show
 
 __all__ = [
     "checked_out",
+    "class_indices",
     "dataset",
     "features",
     "refuse_not_finite",

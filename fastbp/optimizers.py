@@ -13,7 +13,7 @@ from fastbp.kernels import updates
 from fastbp.schedules import as_schedule, Schedule
 from fastbp.validation import boolean, choice, message, number, set_checked, shown
 
-__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop"]
+__all__ = ["BY_NAME", "SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "as_optimizer"]
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,11 @@ __all__ = [
     "Cosine",
     "Exponential",
     "InverseScaling",
+    "Memory",
     "Schedule",
     "Step",
     "Warmup",
+    "as_schedule",
 ]
 
 Memory = tuple[float, ...]

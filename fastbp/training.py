@@ -120,14 +120,14 @@ class Training:
             net.architecture,
             net.parameters,
             memory.slots,
-            memory.epochs,
-            memory.steps,
-            memory.seed,
-            memory.schedule,
-            dict(net._rng.bit_generator.state),
-            self.history.to_dict(),
-            self.described,
-            self.settings.callbacks.states(),
+            epoch=memory.epochs,
+            steps=memory.steps,
+            seed=memory.seed,
+            schedule=memory.schedule,
+            random_state=dict(net._rng.bit_generator.state),
+            history=self.history.to_dict(),
+            settings=self.described,
+            callbacks=self.settings.callbacks.states(),
         )
 
     def train_epoch(self, progress: Progress) -> dict[str, float]:

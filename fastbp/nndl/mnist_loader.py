@@ -12,7 +12,7 @@ import numpy as np
 from fastbp.datasets import load_mnist
 from fastbp.validation import Array
 
-__all__ = ["load_data", "load_data_wrapper", "vectorized_result"]
+__all__ = ["load_data", "load_data_wrapper", "pixels", "vectorized_result"]
 
 Split = tuple[Array, Array]
 
