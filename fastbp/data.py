@@ -19,6 +19,7 @@ __all__ = [
     "class_indices",
     "dataset",
     "features",
+    "parameter_vector",
     "refuse_not_finite",
     "require_finite",
     "require_finite_parameters",
@@ -72,6 +73,17 @@ def checked_out(value: object, shape: tuple[int, ...], net: Architecture, *read:
         got = "an array that shares memory with X or the net's parameters"
         raise ValueError(message("out", got, "one of its own"))
     return np.asarray(value)
+
+
+def parameter_vector(net: Architecture, name: str, values: object) -> Array:
+    """Return a finite vector as long as the parameters, of the net's dtype, or raise."""
+    vector = array(name, values, net.dtype)
+    if vector.shape != (net.n_parameters,):
+        raise ValueError(message(name, f"shape {vector.shape}", f"({net.n_parameters},)"))
+    if not all_finite(vector):
+        got = f"NaN, infinity or a number too large for {net.dtype}"
+        raise ValueError(message(name, got, "finite numbers"))
+    return vector
 
 
 def require_finite(X: Array, name: str = "X") -> None:

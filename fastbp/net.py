@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastbp.data import dataset, refuse_not_finite
+from fastbp.data import dataset, parameter_vector, refuse_not_finite
 from fastbp.forward_net import ForwardNet
 from fastbp.gradient_check import check_gradient, GradientCheck
 from fastbp.kernels import backward, hessian, layout
@@ -175,7 +175,7 @@ class Net(ForwardNet):
         """
         l2 = number("l2", l2)
         data = dataset(self._architecture, X, y, sample_weight)
-        direction = read_only(self._checked_vector("v", v))
+        direction = read_only(parameter_vector(self._architecture, "v", v))
         product = np.empty(self.n_parameters, self.dtype)
         r_arena = layout.aligned_zeros(self._workspace.plan.size, self.dtype)
         self._run(hessian.hessian_vector_product, data.X, direction, r_arena, data, l2, product)
