@@ -7,6 +7,7 @@ import pytest
 from api_problems import blobs, everything, line
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusals import resuming_refused
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from stops import Crash, crash_after
@@ -259,17 +260,12 @@ def test_damaged_slots_are_refused(path, change, reason, dtype):
 )
 def test_another_training_is_refused_and_nothing_changes(path, change, named):
     rewritten(path)
-    saved = path.read_bytes()
     net = new_net(8)
     net.partial_fit(X, Y)
-    before = everything(net)
     arguments = {"X": X, "y": Y, "epochs": 5, "l2": 1e-3, "optimizer": LBFGS(0.0, memory=3)}
     arguments |= {"callbacks": []} | change
     arguments["callbacks"] = [*arguments["callbacks"], Checkpoint(path)]
-    with pytest.raises(ValueError, match=f"^{named}"):
-        net.fit(**arguments, resume=path)
-    assert everything(net) == before
-    assert path.read_bytes() == saved
+    resuming_refused(net, path, named, arguments)
 
 
 @each_optimizer
