@@ -1,9 +1,12 @@
-"""How a damaged file must be refused, and a checkpoint of another training."""
+"""How damaged files must be refused, and checkpoints of other trainings or with other contents."""
 
+import json
 import tracemalloc
 
 import pytest
 from api_problems import everything
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 
 def refused_cheaply(load, path, reason, most=None):
@@ -27,3 +30,17 @@ def resuming_refused(net, path, named, arguments):
         net.fit(**arguments, resume=path)
     assert everything(net) == before
     assert path.read_bytes() == saved
+
+
+def rewrite(path, change_training=None, change_tensors=None):
+    """Change a checkpoint by functions that change its JSON and its tensors in place."""
+    with safe_open(path, framework="numpy") as file:
+        metadata = file.metadata()
+    tensors = {name: tensor.copy() for name, tensor in load_file(path).items()}
+    training = json.loads(metadata["checkpoint"])
+    if change_training is not None:
+        change_training(training)
+    if change_tensors is not None:
+        change_tensors(tensors)
+    metadata["checkpoint"] = json.dumps(training)
+    save_file(tensors, path, metadata)

@@ -1,6 +1,5 @@
 """Checkpoints: what goes on from one ends with the bits of what was never stopped."""
 
-import json
 import os
 from functools import partial
 
@@ -8,8 +7,8 @@ import numpy as np
 import pytest
 from api_problems import blobs, everything
 from numpy.testing import assert_array_equal
-from refusals import resuming_refused
-from safetensors.numpy import load_file, save_file
+from refusals import resuming_refused, rewrite
+from safetensors.numpy import load_file
 from stops import Crash, crash_after
 
 from fastbp import (
@@ -377,18 +376,7 @@ def rewritten(path, change_training=None, change_tensors=None):
     """Write a checkpoint with other contents than training would."""
     callbacks = [EarlyStopping("loss"), LayerErrors(X, Y), Checkpoint(path)]
     net_for_blobs().fit(X, Y, callbacks=callbacks, **SAVED)
-    from safetensors import safe_open
-
-    with safe_open(path, framework="numpy") as file:
-        metadata = file.metadata()
-    tensors = {name: tensor.copy() for name, tensor in load_file(path).items()}
-    training = json.loads(metadata["checkpoint"])
-    if change_training is not None:
-        change_training(training)
-    if change_tensors is not None:
-        change_tensors(tensors)
-    metadata["checkpoint"] = json.dumps(training)
-    save_file(tensors, path, metadata)
+    rewrite(path, change_training, change_tensors)
 
 
 def resumed(path):
