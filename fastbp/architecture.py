@@ -11,7 +11,7 @@ from fastbp.kernels.activations import ACTIVATIONS
 from fastbp.kernels.losses import LOSSES, VALID_OUTPUTS
 from fastbp.validation import choice, integer, message, shown
 
-__all__ = ["Architecture"]
+__all__ = ["HIDDEN", "Architecture"]
 
 OUTPUT_ONLY = ("softmax", "exponential")
 HIDDEN = tuple(name for name in ACTIVATIONS if name not in OUTPUT_ONLY)
@@ -134,13 +134,13 @@ def checked_activations(activation: object, n_hidden: int) -> tuple[str, ...]:
     return tuple(choice(f"activation[{i}]", name, HIDDEN) for i, name in enumerate(activation))
 
 
-def checked_dtype(dtype: object) -> "np.dtype[Any]":
+def checked_dtype(dtype: Any) -> "np.dtype[Any]":
     """Return float32 or float64 as a NumPy dtype."""
     expected = "float32 or float64"
     if dtype is None:  # which NumPy reads as float64
         raise TypeError(message("dtype", "None", expected))
     try:
-        checked = np.dtype(dtype)  # type: ignore[call-overload]
+        checked = np.dtype(dtype)
     except (TypeError, ValueError):
         raise TypeError(message("dtype", shown(dtype), expected)) from None
     if checked not in (np.float32, np.float64) or not checked.isnative:

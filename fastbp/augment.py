@@ -13,13 +13,22 @@ import numpy as np
 import numpy.typing as npt
 
 from fastbp.architecture import Architecture
-from fastbp.data import refuse_not_finite
-from fastbp.kernels import augment, checks, layout
-from fastbp.schedules import set_checked
+from fastbp.data import require_finite
+from fastbp.kernels import augment, layout
 from fastbp.threads import checked_threads, run_on_threads
-from fastbp.validation import Array, array, boolean, integer, message, number, read_only, shown
+from fastbp.validation import (
+    Array,
+    array,
+    boolean,
+    integer,
+    message,
+    number,
+    read_only,
+    set_checked,
+    shown,
+)
 
-__all__ = ["Distortions", "Expansion", "expand_shifts"]
+__all__ = ["Distortions", "Expansion", "checked_augment", "checked_shape", "expand_shifts"]
 
 WORK_PER_CALL = 5e7  # what 1000 images of 28 x 28 take, some 30 ms, so that Ctrl-C is heard
 
@@ -255,6 +264,5 @@ def checked_images(X: object, shape: tuple[int, int]) -> Array:
         expected = f"shape (n, {pixels}), an image of {shape[0]} x {shape[1]} pixels a row"
         raise ValueError(message("X", f"shape {images.shape}", expected))
     images = read_only(images)
-    if checks.first_bad_row(images) >= 0:
-        refuse_not_finite(images)
+    require_finite(images)
     return images

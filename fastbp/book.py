@@ -26,10 +26,23 @@ import numpy as np
 from fastbp.datasets import load_mnist, load_mnist_sample
 from fastbp.history import History
 from fastbp.mlp import MLP
+from fastbp.nndl.mnist_loader import pixels
 from fastbp.optimizers import SGD
 from fastbp.validation import Array, choice
 
-__all__ = ["RECIPES", "Data", "Lab", "Outcome", "Recipe", "Run", "recipe", "recipes"]
+__all__ = [
+    "Data",
+    "Lab",
+    "Outcome",
+    "Recipe",
+    "Run",
+    "at_epoch",
+    "best",
+    "mean",
+    "recipe",
+    "recipes",
+    "shown",
+]
 
 SHORT_EPOCHS, SHORT_IMAGES, SHORT_STARTS = 2, 1000, 2
 HALF_A_POINT = 0.5
@@ -96,12 +109,8 @@ class Lab:
     @cached_property
     def _mnist(self) -> dict[str, Data]:
         mnist = load_mnist_sample() if self.short else load_mnist()
-        # The book divides by 256; its training set is the first five sixths.
-        train, test = (
-            images.astype(np.float32) / np.float32(256)
-            for images in (mnist.train_images, mnist.test_images)
-        )
-        n = len(train) * 5 // 6
+        train, test = pixels(mnist.train_images), pixels(mnist.test_images)
+        n = len(train) * 5 // 6  # as in mnist_loader
         return {
             "training": Data(train[:n], mnist.train_labels[:n]),
             "validation": Data(train[n:], mnist.train_labels[n:]),

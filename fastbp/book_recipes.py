@@ -6,7 +6,7 @@ the epochs, as in the book, unless they belong to an epoch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastbp.book import best, Lab, mean, Outcome, recipe, Run
@@ -51,14 +51,18 @@ def mazur(lab: Lab) -> list[Outcome]:
     ]
 
 
+def accuracy(lab: Lab, source: float, hidden: Sequence[int], **options: Any) -> Outcome:
+    """Train a net with these hidden layers; its best accuracy, beside the source's."""
+    run = lab.keep(lab.train([784, *hidden, 10], **options))
+    return Outcome(run.label, source, best(run.history))
+
+
 def thirty_epochs(lab: Lab, sources: Mapping[int, float], **options: Any) -> list[Outcome]:
-    """Train a net for each number of hidden neurons, beside the accuracy that its source has."""
-    outcomes = []
-    for hidden, source in sources.items():
-        label = f"{hidden} hidden"
-        run = lab.keep(lab.train([784, hidden, 10], label=label, epochs=30, **options))
-        outcomes.append(Outcome(label, source, best(run.history)))
-    return outcomes
+    """Train a net for each number of hidden neurons."""
+    return [
+        accuracy(lab, source, [hidden], label=f"{hidden} hidden", epochs=30, **options)
+        for hidden, source in sources.items()
+    ]
 
 
 @recipe("quadratic", "Chapter 1: quadratic cost, eta 3", "30 hidden 95.42 %, 100 hidden 96.59 %")
@@ -80,18 +84,17 @@ def cross_entropy(lab: Lab) -> list[Outcome]:
 )
 def regularization(lab: Lab) -> list[Outcome]:
     """30 hidden on the test set, 100 on the validation set."""
-    first = lab.keep(lab.train([784, 30, 10], label="30 hidden", eta=0.5, lmbda=5.0, epochs=30))
-    outcomes = [Outcome("30 hidden", 96.49, best(first.history))]
-    for label, eta, epochs, source in (
-        ("100 hidden", 0.5, 30, 97.92),
-        ("100 hidden, eta 0.1, 60 epochs", 0.1, 60, 98.04),
-    ):
-        run = lab.train(
-            [784, 100, 10], label=label, eta=eta, lmbda=5.0, epochs=epochs, watch="validation"
-        )
-        lab.keep(run)
-        outcomes.append(Outcome(label, source, best(run.history)))
-    return outcomes
+    return [
+        accuracy(lab, 96.49, [30], label="30 hidden", eta=0.5, lmbda=5.0, epochs=30),
+        accuracy(
+            lab, 97.92, [100], label="100 hidden", eta=0.5, lmbda=5.0, epochs=30,
+            watch="validation",
+        ),
+        accuracy(
+            lab, 98.04, [100], label="100 hidden, eta 0.1, 60 epochs", eta=0.1, lmbda=5.0,
+            epochs=60, watch="validation",
+        ),
+    ]  # fmt: skip
 
 
 @recipe(
@@ -101,20 +104,13 @@ def regularization(lab: Lab) -> list[Outcome]:
 )
 def depth(lab: Lab) -> list[Outcome]:
     """30 epochs, N(0,1/n) weights, validation set."""
-    outcomes = []
-    for layers, source in ((2, 96.90), (3, 96.57), (4, 96.53)):
-        run = lab.train(
-            [784, *[30] * layers, 10],
-            label=f"{layers} hidden layers",
-            init="book",
-            eta=0.1,
-            lmbda=5.0,
-            epochs=30,
-            watch="validation",
+    return [
+        accuracy(
+            lab, source, [30] * layers, label=f"{layers} hidden layers", init="book", eta=0.1,
+            lmbda=5.0, epochs=30, watch="validation",
         )
-        lab.keep(run)
-        outcomes.append(Outcome(run.label, source, best(run.history)))
-    return outcomes
+        for layers, source in ((2, 96.90), (3, 96.57), (4, 96.53))
+    ]  # fmt: skip
 
 
 @recipe(

@@ -30,15 +30,15 @@ Pairs = list[tuple[Array, Any]]
 @contextmanager
 def the_books_draws() -> Iterator[None]:
     """Seed Python's and NumPy's generators as the book does; print nothing; put them back."""
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002 - as the book does
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002 - the book's
     random.seed(SEED)
-    np.random.seed(SEED)  # noqa: NPY002
+    np.random.seed(SEED)  # noqa: NPY002 - the book's
     try:
         with redirect_stdout(StringIO()):
             yield
     finally:
         random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
+        np.random.set_state(states[1])  # noqa: NPY002 - the book's
 
 
 def python2_shuffle(order: Array) -> None:

@@ -14,10 +14,8 @@ dropout masks), schedule, random_state (NumPy's PCG64), history (its names, in o
 
 from __future__ import annotations
 
-import glob
 import json
 import os
-import shutil
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -27,18 +25,11 @@ from typing import Any
 import numpy as np
 
 from fastbp.architecture import Architecture
-from fastbp.serialization import (
-    CHECKPOINT,
-    errors_name,
-    opened,
-    read_net,
-    refused,
-    unfinished,
-    write,
-)
-from fastbp.validation import Array, integer, message, shown
+from fastbp.replacing import remove_leftovers, require_replaceable
+from fastbp.serialization import CHECKPOINT, opened, read_net, refused, write
+from fastbp.validation import Array, checked_path, integer, shown
 
-__all__ = ["Checkpoint", "Snapshot", "checked_path", "write_checkpoints"]
+__all__ = ["Checkpoint", "Snapshot", "write_checkpoints"]
 
 VERSION = 1
 
@@ -91,13 +82,8 @@ class Checkpoint:
 
     def prepare(self) -> None:
         """Raise now if nothing can be written there; remove what a killed process left behind."""
-        if self.path.is_dir():
-            raise IsADirectoryError(f"path: {os.fspath(self.path)!r} is a folder, expected a file")
-        with errors_name(self.path), unfinished(self.path):
-            pass
-        random = "[0-9a-z_]" * 8  # as in tempfile
-        for folder in self.path.parent.glob(f".{glob.escape(self.path.name)}-{random}"):
-            shutil.rmtree(folder, ignore_errors=True)
+        require_replaceable(self.path)
+        remove_leftovers(self.path)
 
     def is_due(self, epoch: int, is_last: bool) -> bool:
         """Whether to write after this epoch, counted from 1."""
@@ -220,7 +206,7 @@ def contents(found: dict[str, Any], net: Architecture, file: Any) -> dict[str, A
         if numbers.shape != (epoch,) or numbers.dtype != np.float64:
             raise ValueError(f"history.{name} of shape {numbers.shape}, expected ({epoch},)")
     callbacks = [(str(kind), dict(state)) for kind, state in found["callbacks"]]
-    for tensor in file.keys():  # noqa: SIM118 it is no dict
+    for tensor in file.keys():  # noqa: SIM118 - it is no dict, and cannot be iterated over
         if tensor.startswith("callbacks."):
             _, i, name = tensor.split(".", 2)
             callbacks[integer("callback", int(i), 0)][1][name] = file.get_tensor(tensor)
@@ -237,15 +223,8 @@ def contents(found: dict[str, Any], net: Architecture, file: Any) -> dict[str, A
     }
 
 
-def checked_random_state(state: dict[str, Any]) -> dict[str, Any]:
+def checked_random_state(state: Any) -> dict[str, Any]:
     """Return the state of a PCG64 as NumPy gives it, or raise."""
     generator = np.random.PCG64(0)
-    generator.state = state  # type: ignore[assignment]
+    generator.state = state
     return dict(generator.state)
-
-
-def checked_path(name: str, path: object) -> Path:
-    """Return a path, or raise."""
-    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
-        raise TypeError(message(name, shown(path), "the path of a file"))
-    return Path(os.fspath(path))

@@ -40,7 +40,7 @@ class Program(click.Group):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("always", UserWarning)
-                warnings.showwarning = _show_warning  # type: ignore[assignment]
+                warnings.showwarning = _show_warning
                 status = super().main(*arguments, **options)
         except click.UsageError as error:
             where = error.ctx.command_path if error.ctx else self.name
@@ -77,7 +77,7 @@ def _fail(line: str, status: int) -> NoReturn:
     raise SystemExit(status)
 
 
-def _show_warning(message: Warning | str, *_: object) -> None:
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     click.echo(f"warning: {message}", err=True)
 
 

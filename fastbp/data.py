@@ -1,28 +1,32 @@
 """X, y and weights as the kernels read them, and what they write to, checked against a net.
 
 NaN and infinity in X are found by the kernels while they read it, and then refused by
-`refuse_not_finite`: a pass over X beforehand would cost more than all the other checks together.
+`refuse_not_finite`: a pass over X beforehand (`require_finite`) would cost more than all the other
+checks together.
 """
 
-from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import numpy as np
 
 from fastbp.architecture import Architecture
 from fastbp.kernels import checks, layout
-from fastbp.validation import all_finite, Array, array, integer, message, number, read_only, shown
+from fastbp.row_weights import row_weights
+from fastbp.validation import all_finite, Array, array, message, read_only, shown
 
 __all__ = [
     "checked_out",
+    "class_indices",
     "dataset",
     "features",
+    "parameter_vector",
     "refuse_not_finite",
-    "refuse_not_finite_parameters",
+    "require_finite",
+    "require_finite_parameters",
+    "validation_dataset",
 ]
 
 SUM_TOLERANCE = 1e-3  # targets of softmax add up to 1 within this, as float16 ones do
-MODERATE = 2.0**-20, 2.0**20  # weights whose products with costs are in no danger of overflow
 
 
 def features(X: object, n_inputs: int, dtype: "np.dtype[Any]", name: str = "X") -> Array:
@@ -71,14 +75,32 @@ def checked_out(value: object, shape: tuple[int, ...], net: Architecture, *read:
     return np.asarray(value)
 
 
+def parameter_vector(net: Architecture, name: str, values: object) -> Array:
+    """Return a finite vector as long as the parameters, of the net's dtype, or raise."""
+    vector = array(name, values, net.dtype)
+    if vector.shape != (net.n_parameters,):
+        raise ValueError(message(name, f"shape {vector.shape}", f"({net.n_parameters},)"))
+    if not all_finite(vector):
+        got = f"NaN, infinity or a number too large for {net.dtype}"
+        raise ValueError(message(name, got, "finite numbers"))
+    return vector
+
+
+def require_finite(X: Array, name: str = "X") -> None:
+    """Raise now what a kernel would find in a read-only X only when something has changed."""
+    if checks.first_bad_row(X) >= 0:
+        refuse_not_finite(X, name)
+
+
 def refuse_not_finite(X: Array, name: str = "X") -> NoReturn:
     """Raise for a read-only X in which a kernel met NaN or infinity; name the first such row."""
     row = checks.first_bad_row(X)
     got = f"NaN, infinity or a number too large for {X.dtype} in row {row}"
-    raise ValueError(message(name, got, "finite numbers", "drop, fill in or scale such values"))
+    advice = "drop, fill in or scale such values"
+    raise ValueError(message(name, got, "finite numbers", advice)) from None
 
 
-def refuse_not_finite_parameters(parameters: Array) -> None:
+def require_finite_parameters(parameters: Array) -> None:
     """Raise if a net that was to be trained held NaN or infinity: a live view takes anything."""
     if not all_finite(parameters):
         got = "NaN or infinity in the net before training"
@@ -100,16 +122,22 @@ def dataset(
     n_targets = max(len(labels), len(targets))
     if n_targets != len(rows):
         raise ValueError(message(names[1], f"{n_targets} rows", f"{len(rows)}, as {names[0]} has"))
-    weights = sample_weights(sample_weight, len(rows))
-    if class_weight is not None:
-        of_rows = class_weights(class_weight, labels, targets, net)
-        weights = moderate(of_rows * weights if len(weights) else of_rows)
-        if not weights.any():
-            raise ValueError(
-                message("class_weight", "weight 0 for every row", "a positive weight for some row")
-            )
-    weights = weights.astype(net.dtype, copy=False)
+    weights = row_weights(net, sample_weight, class_weight, labels, targets)
     return layout.Data(rows, read_only(labels), read_only(targets), read_only(weights))
+
+
+def validation_dataset(net: Architecture, value: object) -> Any:
+    """Return layout.Data, or None, from the argument validation_data."""
+    if value is None:
+        return None
+    name = "validation_data"
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise TypeError(message(name, shown(value), "a pair (X, y)"))
+    names = (f"X of {name}", f"y of {name}")
+    data = dataset(net, value[0], value[1], names=names)
+    # Found only after an epoch, it would be too late to leave everything as it was.
+    require_finite(data.X, names[0])
+    return data
 
 
 def labels_and_targets(net: Architecture, y: object, name: str) -> tuple[Array, Array]:
@@ -171,62 +199,3 @@ def check_targets(targets: Array, net: Architecture, name: str) -> None:
             got = f"probabilities that add up to {sums[row]:g} in row {row}"
             advice = "use output='sigmoid' where several classes may hold at once"
             raise ValueError(message(name, got, "rows that add up to 1 for softmax", advice))
-
-
-def sample_weights(value: object, n: int) -> Array:
-    """Return one weight a row, float64 (batch,), or an empty array for None."""
-    if value is None:
-        return np.empty(0)
-    name = "sample_weight"
-    weights = array(name, value, np.float64)
-    if weights.shape != (n,):
-        raise ValueError(message(name, f"shape {weights.shape}", f"({n},), one weight a row"))
-    low, high = weights.min(), weights.max()
-    if not (low >= 0 and np.isfinite(high)):
-        raise ValueError(
-            message(name, f"numbers in [{low:g}, {high:g}]", "finite weights of at least 0")
-        )
-    if high == 0:
-        raise ValueError(message(name, "only zeros", "a positive weight for some row"))
-    return moderate(weights)
-
-
-def moderate(weights: Array) -> Array:
-    """Scale weights of an extreme size by a power of two, so that no product of them overflows.
-
-    Only their ratios matter, and a power of two changes no digit of them.
-    """
-    high = weights.max()
-    if high == 0 or MODERATE[0] <= high <= MODERATE[1]:
-        return weights
-    scaled: Array = np.ldexp(weights, -int(np.frexp(high)[1]))
-    return scaled
-
-
-def class_weights(value: object, labels: Array, targets: Array, net: Architecture) -> Array:
-    """Return the weight of each row's class, float64 (batch,).
-
-    "balanced" weighs a class by n / (n_classes * n_rows_of_the_class), where n_classes counts the
-    classes that occur in y: King and Zeng 2001, as scikit-learn does.
-    """
-    name = "class_weight"
-    if not len(labels):
-        labels = targets[:, 0].astype(np.int64)
-        if not net.is_binary_classifier or not np.array_equal(labels, targets[:, 0]):
-            got = "y given as targets" if net.is_classifier else "a net that is no classifier"
-            raise ValueError(message(name, got, "integer labels of shape (batch,)"))
-    n_classes = max(net.n_outputs, 2)
-    weights = np.ones(n_classes)
-    if isinstance(value, str) and value == "balanced":
-        counts = np.bincount(labels, minlength=n_classes)
-        occur = counts > 0
-        weights[occur] = len(labels) / (occur.sum() * counts[occur])
-    elif isinstance(value, Mapping):
-        for label, weight in value.items():
-            index = integer(f"{name} key", label, 0, n_classes - 1)
-            weights[index] = number(f"{name}[{index}]", weight)
-    else:
-        expected = "'balanced' or a dict from class index to weight"
-        kind = ValueError if isinstance(value, str) else TypeError
-        raise kind(message(name, shown(value), expected))
-    return moderate(weights)[labels]

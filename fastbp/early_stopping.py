@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, TYPE_CHECKING
 
+from fastbp.data import parameter_vector
 from fastbp.monitor import checked_monitor, improves, require_recorded, worst
 from fastbp.validation import Array, boolean, integer, message, number
 
@@ -115,7 +116,7 @@ class EarlyStopping:
                 raise ValueError(message(name, repr(getattr(self, name)), saved))
         best = state.get("best_parameters")
         if best is not None:
-            best = net._checked_vector("best_parameters", best)
+            best = parameter_vector(net.architecture, "best_parameters", best)
         self.best, self._best_parameters = float(state["best"]), best
         self._epoch = integer("epoch", state["epoch"], 0)
         self.best_epoch = integer("best_epoch", state["best_epoch"], 0, self._epoch)

@@ -6,17 +6,21 @@ __all__ = ["DivergenceError"]
 
 
 class DivergenceError(ArithmeticError):
-    """The loss stopped being finite.
+    """The loss, or whatever `what` names, stopped being finite.
 
     The net, its optimizer's state and its random state are those of the end of the last epoch whose
     loss was finite, so training can go on from there with a smaller learning rate.
 
     Attributes
     ----------
+    what : str
+        What is not finite, as the message says it.
     epoch : int
         The epoch that failed, counted from 1.
     step : int
         The optimizer step within that epoch, counted from 1.
+    learning_rate : float
+        The rate of that step.
     history : History
         The epochs before it.
     """

@@ -10,7 +10,7 @@ from fastbp.kernels.evaluate import evaluate as evaluate_kernel
 from fastbp.validation import Array
 from fastbp.workspace import Workspace
 
-__all__ = ["ClassifierScores", "RegressionScores", "counts_hits", "evaluate"]
+__all__ = ["ClassifierScores", "RegressionScores", "counts_hits", "evaluate", "recorded"]
 
 
 class ClassifierScores(NamedTuple):
@@ -30,6 +30,14 @@ class RegressionScores(NamedTuple):
 def counts_hits(net: Architecture, data: Any) -> bool:
     """Whether accuracy is what to measure: for classifiers, and wherever y are labels."""
     return net.is_classifier or len(data.labels) > 0
+
+
+def recorded(net: Architecture, data: Any, validation: Any) -> list[str]:
+    """Return the names of the losses and scores that training will record."""
+    names = ["loss", "accuracy"] if counts_hits(net, data) else ["loss"]
+    if validation is not None:
+        names += ["val_loss", "val_accuracy" if counts_hits(net, validation) else "val_r2"]
+    return names
 
 
 def evaluate(

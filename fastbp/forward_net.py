@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fastbp.architecture import Architecture
-from fastbp.data import checked_out, dataset, features, refuse_not_finite
+from fastbp.data import checked_out, dataset, features, parameter_vector, refuse_not_finite
 from fastbp.evaluation import ClassifierScores, evaluate, RegressionScores
 from fastbp.guard import Guard
 from fastbp.kernels import layout
-from fastbp.validation import all_finite, Array, array, message, read_only
+from fastbp.validation import Array, message, read_only
 from fastbp.workspace import Workspace
 
 __all__ = ["ForwardNet"]
@@ -70,17 +70,7 @@ class ForwardNet:
     @parameters.setter
     def parameters(self, values: npt.ArrayLike) -> None:
         self._guard.check()
-        self._parameters[:] = self._checked_vector("parameters", values)
-
-    def _checked_vector(self, name: str, values: npt.ArrayLike) -> Array:
-        """Return a finite vector as long as the parameters, of the net's dtype, or raise."""
-        vector = array(name, values, self.dtype)
-        if vector.shape != (self.n_parameters,):
-            raise ValueError(message(name, f"shape {vector.shape}", f"({self.n_parameters},)"))
-        if not all_finite(vector):
-            got = f"NaN, infinity or a number too large for {self.dtype}"
-            raise ValueError(message(name, got, "finite numbers"))
-        return vector
+        self._parameters[:] = parameter_vector(self._architecture, "parameters", values)
 
     @property
     def weights(self) -> tuple[Array, ...]:

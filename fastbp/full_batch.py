@@ -15,8 +15,7 @@ import numpy as np
 
 from fastbp.line_search import dot, line_search, Point
 from fastbp.objective import Objective
-from fastbp.schedules import set_checked
-from fastbp.validation import Array, number
+from fastbp.validation import Array, number, set_checked
 
 __all__ = ["FullBatch", "steepest_descent"]
 
@@ -43,8 +42,9 @@ class FullBatch(ABC):
     def direction(self, objective: Objective, point: Point, slots: Array) -> Array:
         """Return where to search, (n_parameters,) of float64."""
 
-    def remember(self, before: Point, after: Point, slots: Array) -> None:  # noqa: B027
+    def remember(self, before: Point, after: Point, slots: Array) -> None:
         """Keep in the slots what later iterations need to know of this one; here nothing."""
+        return None
 
     def could_remember(self, slots: Array) -> bool:
         """Whether these may be slots of such an optimizer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,7 @@ import numpy as np
 from fastbp.full_batch import FullBatch, steepest_descent
 from fastbp.line_search import dot, Point
 from fastbp.objective import Objective
-from fastbp.schedules import set_checked
-from fastbp.validation import Array, integer
+from fastbp.validation import Array, integer, set_checked
 
 __all__ = ["LBFGS"]
 
@@ -57,9 +57,7 @@ class LBFGS(FullBatch):
 
     def direction(self, objective: Objective, point: Point, slots: Array) -> Array:
         """-H g, by the two loops of algorithm 7.4."""
-        changes = slots.astype(np.float64, copy=False).reshape(2, self.memory, -1)
-        curvatures = np.multiply(*changes).sum(axis=1).tolist()  # s . y
-        pairs = [pair for pair in zip(*changes, curvatures, strict=True) if pair[2] > 0]
+        pairs = [pair for pair in self.pairs(slots) if pair[2] > 0]
         if not pairs:
             return steepest_descent(point)
         q = point.gradient.astype(np.float64)
@@ -87,9 +85,14 @@ class LBFGS(FullBatch):
         """Whether all pairs have positive curvature, those aside which are not there yet."""
         with np.errstate(over="ignore", invalid="ignore"):
             return all(
-                0 < dot(s, y) < math.inf or not (s.any() or y.any()) for s, y in self.pairs(slots)
+                0 < curvature < math.inf or not (s.any() or y.any())
+                for s, y, curvature in self.pairs(slots)
             )
 
-    def pairs(self, slots: Array) -> zip[tuple[Array, Array]]:
-        """Return the pairs (s, y), the oldest first."""
-        return zip(*slots.reshape(2, self.memory, -1), strict=True)
+    def pairs(self, slots: Array) -> Iterator[tuple[Array, Array, float]]:
+        """Return s, y and s . y of each pair in float64, the oldest first.
+
+        All products at once: one by one they take a fifth of a tiny net's iteration.
+        """
+        changes = slots.astype(np.float64, copy=False).reshape(2, self.memory, -1)
+        return zip(*changes, np.multiply(*changes).sum(axis=1).tolist(), strict=True)

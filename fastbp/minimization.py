@@ -11,17 +11,21 @@ import numpy as np
 
 from fastbp.callbacks import Callbacks
 from fastbp.checkpoint import Snapshot, write_checkpoints
-from fastbp.data import dataset, refuse_not_finite, refuse_not_finite_parameters
+from fastbp.data import (
+    dataset,
+    require_finite,
+    require_finite_parameters,
+    validation_dataset,
+)
+from fastbp.evaluation import recorded
 from fastbp.full_batch import FullBatch
 from fastbp.history import History
 from fastbp.interrupts import Interrupts
-from fastbp.kernels import checks
 from fastbp.line_search import Point
 from fastbp.memory import fresh_slots, other_memory, resumed_slots
 from fastbp.objective import Objective
 from fastbp.progress import checked_progress, Progress
-from fastbp.resuming import resumption
-from fastbp.training import recorded, validation_dataset
+from fastbp.resuming import restore, resumption
 from fastbp.validation import Array, message, number
 
 if TYPE_CHECKING:
@@ -96,7 +100,7 @@ class Minimization:
         parameters = self.net.parameters
         if known is not None and np.array_equal(parameters, known.parameters):
             return known
-        refuse_not_finite_parameters(parameters)
+        require_finite_parameters(parameters)
         return self.objective.evaluate(parameters)
 
     def record(self, point: Point, seconds: float) -> dict[str, float]:
@@ -162,8 +166,7 @@ def minimize(
     with net._guard:
         architecture = net.architecture
         data = dataset(architecture, X, y, sample_weight, class_weight)
-        if checks.first_bad_row(data.X) >= 0:
-            refuse_not_finite(data.X)
+        require_finite(data.X)
         validation = validation_dataset(architecture, validation_data)
         called, shown, l2 = Callbacks(callbacks), checked_progress(progress), number("l2", l2)
         settings = {"optimizer": optimizer, "l2": l2}
@@ -171,7 +174,7 @@ def minimize(
             architecture, data, validation, settings, called, resume, epochs
         )
         if snapshot is None:
-            refuse_not_finite_parameters(net.parameters)
+            require_finite_parameters(net.parameters)
             slots = fresh_slots(optimizer.slots, architecture)
         else:
             slots = resumed_slots(optimizer.slots, snapshot)
@@ -183,9 +186,7 @@ def minimize(
                 checkpoint.prepare()
             history, is_over = History(), False
             if snapshot is not None:
-                is_over = called.restore(net, snapshot.callbacks)
-                net.parameters[:] = snapshot.parameters
-                net._rng.bit_generator.state = snapshot.random_state
+                is_over = restore(net, snapshot, called)
                 history = History(snapshot.history)
             net._memory = None  # of a training with another optimizer
             objective = Objective(net, data, validation, l2, interrupts, history)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from fastbp.data import dataset, refuse_not_finite
+from fastbp.data import dataset, parameter_vector, refuse_not_finite
 from fastbp.forward_net import ForwardNet
 from fastbp.gradient_check import check_gradient, GradientCheck
 from fastbp.kernels import backward, hessian
 from fastbp.validation import Array, number, read_only
-from fastbp.workspace import RWorkspace
+from fastbp.workspace import RWorkspace, Workspace
 
 __all__ = ["Net"]
 
@@ -58,16 +61,12 @@ class Net(ForwardNet):
         >>> net.value_and_grad([[3.0]], [5.0])  # C = (3w + b - 5)^2 / 2
         (0.5, array([3., 1.], dtype=float32))
         """
-        reading = self._guard.check()
         l1, l2 = number("l1", l1), number("l2", l2)
         data = dataset(self._architecture, X, y, sample_weight)
         gradient = np.empty(self.n_parameters, self.dtype)
-        bad_row, cost = self._workspace.run(
-            backward.value_and_grad, self._frozen, data, l1, l2, gradient
+        _, cost = self._run(
+            self._workspace, backward.value_and_grad, data.X, data, l1, l2, gradient
         )
-        if bad_row >= 0:
-            refuse_not_finite(data.X)
-        self._guard.check(reading)
         return float(cost), gradient
 
     def input_gradient(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
@@ -95,13 +94,9 @@ class Net(ForwardNet):
         >>> net.input_gradient([[3.0]], [5.0])  # C = (2x - 5)^2 / 2
         array([[2.]], dtype=float32)
         """
-        reading = self._guard.check()
         data = dataset(self._architecture, X, y)
         gradient = np.empty(data.X.shape, self.dtype)
-        bad_row = self._workspace.run(backward.input_gradient, self._frozen, data, gradient)
-        if bad_row >= 0:
-            refuse_not_finite(data.X)
-        self._guard.check(reading)
+        self._run(self._workspace, backward.input_gradient, data.X, data, gradient)
         return gradient
 
     def layer_errors(self, X: npt.ArrayLike, y: npt.ArrayLike) -> list[Array]:
@@ -130,14 +125,10 @@ class Net(ForwardNet):
         >>> net.layer_errors([[1.0]], [5.0])  # the output is 6
         [array([[3.]], dtype=float32), array([[1.]], dtype=float32)]
         """
-        reading = self._guard.check()
         data = dataset(self._architecture, X, y)
         batch = len(data.X)
         errors = np.empty(batch * sum(self.sizes[1:]), self.dtype)
-        bad_row = self._workspace.run(backward.layer_errors, self._frozen, data, errors)
-        if bad_row >= 0:
-            refuse_not_finite(data.X)
-        self._guard.check(reading)
+        self._run(self._workspace, backward.layer_errors, data.X, data, errors)
         ends = np.cumsum([batch * n for n in self.sizes[1:-1]])
         return [
             part.reshape(batch, n)
@@ -175,7 +166,7 @@ class Net(ForwardNet):
 
         Raises
         ------
-        ValueError, TypeError
+        ValueError, TypeError, RuntimeError
             As `evaluate`, and where v has another shape or is not finite.
 
         Examples
@@ -185,17 +176,12 @@ class Net(ForwardNet):
         >>> net.hessian_vector_product([[3.0]], [1.0], [1.0, 0.0])  # C = (3w + b - 1)^2 / 2
         array([9., 3.], dtype=float32)
         """
-        reading = self._guard.check()
         l2 = number("l2", l2)
         data = dataset(self._architecture, X, y, sample_weight)
-        direction = self._checked_vector("v", v)
+        direction = read_only(parameter_vector(self._architecture, "v", v))
         product = np.empty(self.n_parameters, self.dtype)
-        bad_row = RWorkspace(self._architecture).run(
-            hessian.hessian_vector_product, self._frozen, read_only(direction), data, l2, product
-        )
-        if bad_row >= 0:
-            refuse_not_finite(data.X)
-        self._guard.check(reading)
+        workspace, kernel = RWorkspace(self._architecture), hessian.hessian_vector_product
+        self._run(workspace, kernel, data.X, direction, data, l2, product)
         return product
 
     def check_gradient(self, X: npt.ArrayLike, y: npt.ArrayLike) -> GradientCheck:
@@ -230,3 +216,18 @@ class Net(ForwardNet):
         """
         self._guard.check()
         return check_gradient(self._architecture, self._parameters, X, y)
+
+    def _run(
+        self, workspace: Workspace, kernel: Callable[..., Any], X: Array, *arguments: Any
+    ) -> Any:
+        """Call a kernel that reads the parameters and the rows of X; return what it returns.
+
+        Raises if a row is not finite, or if somebody trained the net meanwhile.
+        """
+        reading = self._guard.check()
+        answer = workspace.run(kernel, self._frozen, *arguments)
+        bad_row = answer[0] if isinstance(answer, tuple) else answer  # -1 where there is none
+        if bad_row >= 0:
+            refuse_not_finite(X)
+        self._guard.check(reading)
+        return answer

@@ -10,10 +10,10 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from fastbp.kernels import updates
-from fastbp.schedules import as_schedule, Schedule, set_checked
-from fastbp.validation import boolean, choice, message, number, shown
+from fastbp.schedules import as_schedule, Schedule
+from fastbp.validation import boolean, choice, message, number, set_checked, shown
 
-__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop"]
+__all__ = ["BY_NAME", "SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "as_optimizer"]
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class SGD(Optimizer):
             raise ValueError(message("nesterov", "True with momentum 0", "momentum above 0"))
         set_checked(self, momentum=momentum, nesterov=nesterov)
 
-    def coefficients(self) -> tuple[float, int, float, float, float]:  # noqa: D102
+    def coefficients(self) -> tuple[float, int, float, float, float]:
         return self.momentum, int(self.nesterov), 0.0, 0.0, 0.0
 
 
@@ -146,7 +146,7 @@ class Adam(Optimizer):
             epsilon=number("epsilon", self.epsilon, above=True),
         )
 
-    def coefficients(self) -> tuple[float, int, float, float, float]:  # noqa: D102
+    def coefficients(self) -> tuple[float, int, float, float, float]:
         return self.beta1, 0, self.beta2, self.epsilon, 0.0
 
 
@@ -181,7 +181,7 @@ class AdamW(Adam):
         super().__post_init__()
         set_checked(self, weight_decay=number("weight_decay", self.weight_decay))
 
-    def coefficients(self) -> tuple[float, int, float, float, float]:  # noqa: D102
+    def coefficients(self) -> tuple[float, int, float, float, float]:
         return self.beta1, 0, self.beta2, self.epsilon, self.weight_decay
 
 
@@ -223,7 +223,7 @@ class RMSprop(Optimizer):
             epsilon=number("epsilon", self.epsilon, above=True),
         )
 
-    def coefficients(self) -> tuple[float, int, float, float, float]:  # noqa: D102
+    def coefficients(self) -> tuple[float, int, float, float, float]:
         return self.rho, 0, 0.0, self.epsilon, 0.0
 
 
@@ -258,7 +258,7 @@ class Adagrad(Optimizer):
         super().__post_init__()
         set_checked(self, epsilon=number("epsilon", self.epsilon, above=True))
 
-    def coefficients(self) -> tuple[float, int, float, float, float]:  # noqa: D102
+    def coefficients(self) -> tuple[float, int, float, float, float]:
         return 0.0, 0, 0.0, self.epsilon, 0.0
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastbp.monitor import checked_monitor, improves, worst
-from fastbp.schedules import Memory, Schedule, set_checked
-from fastbp.validation import Array, integer, number
+from fastbp.schedules import Memory, Schedule
+from fastbp.validation import Array, integer, number, set_checked
 
 __all__ = ["ReduceOnPlateau"]
 
@@ -61,10 +61,10 @@ class ReduceOnPlateau(Schedule):
             minimum=number("minimum", self.minimum, 0, rate),
         )
 
-    def start(self) -> Memory:  # noqa: D102
+    def start(self) -> Memory:
         return worst(self.monitor), 0.0, self.learning_rate
 
-    def observe(self, memory: Memory, logs: Mapping[str, float]) -> Memory:  # noqa: D102
+    def observe(self, memory: Memory, logs: Mapping[str, float]) -> Memory:
         best, waited, rate = memory
         if improves(self.monitor, logs[self.monitor], best, self.min_delta):
             return logs[self.monitor], 0.0, rate
@@ -72,9 +72,9 @@ class ReduceOnPlateau(Schedule):
             return best, waited + 1, rate
         return best, 0.0, max(self.factor * rate, self.minimum)
 
-    def rate(self, time: Array, memory: Memory) -> Array:  # noqa: D102
+    def rate(self, time: Array, memory: Memory) -> Array:
         return np.full(len(time), (memory or self.start())[2])
 
     @property
-    def monitored(self) -> str | None:  # noqa: D102
+    def monitored(self) -> str | None:
         return self.monitor

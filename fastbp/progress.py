@@ -11,7 +11,7 @@ from typing import Any
 
 from fastbp.validation import message, shown
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "checked_progress"]
 
 _log = logging.getLogger("fastbp")
 

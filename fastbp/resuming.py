@@ -5,16 +5,19 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 
 from fastbp.architecture import Architecture
 from fastbp.callbacks import Callbacks
-from fastbp.checkpoint import checked_path, Snapshot
-from fastbp.validation import Array, message
+from fastbp.checkpoint import Snapshot
+from fastbp.validation import Array, checked_path, message
 
-__all__ = ["resumption"]
+if TYPE_CHECKING:
+    from fastbp.mlp import MLP
+
+__all__ = ["restore", "resumption"]
 
 SAMPLED_ROWS = 256  # of the data, to tell whether they are the same
 
@@ -39,6 +42,14 @@ def resumption(
         compare(snapshot, told, epochs)
         callbacks.check_kinds(snapshot.callbacks)
     return snapshot, told
+
+
+def restore(net: MLP, snapshot: Snapshot, callbacks: Callbacks) -> bool:
+    """Put net and callbacks back to where they were; return whether a callback had said to stop."""
+    is_over = callbacks.restore(net, snapshot.callbacks)
+    net.parameters[:] = snapshot.parameters
+    net._rng.bit_generator.state = snapshot.random_state
+    return is_over
 
 
 def checked_resume(resume: object, net: Architecture) -> Snapshot | None:

@@ -11,16 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastbp.validation import Array, integer, message, number, shown
+from fastbp.validation import Array, integer, message, number, set_checked, shown
 
 __all__ = [
     "Constant",
     "Cosine",
     "Exponential",
     "InverseScaling",
+    "Memory",
     "Schedule",
     "Step",
     "Warmup",
+    "as_schedule",
 ]
 
 Memory = tuple[float, ...]
@@ -65,12 +67,6 @@ class Schedule(ABC):
         return None
 
 
-def set_checked(instance: object, **values: object) -> None:
-    """Store checked values in a frozen dataclass, as its __post_init__ may."""
-    for name, value in values.items():
-        object.__setattr__(instance, name, value)
-
-
 @dataclass(frozen=True)
 class Constant(Schedule):
     """eta(t) = eta_0.
@@ -92,7 +88,7 @@ class Constant(Schedule):
     def __post_init__(self) -> None:
         set_checked(self, learning_rate=number("learning_rate", self.learning_rate))
 
-    def rate(self, time: Array, memory: Memory) -> Array:  # noqa: D102
+    def rate(self, time: Array, memory: Memory) -> Array:
         return np.full(len(time), self.learning_rate)
 
 
@@ -128,7 +124,7 @@ class Step(Schedule):
             factor=number("factor", self.factor, 0, 1, above=True),
         )
 
-    def rate(self, time: Array, memory: Memory) -> Array:  # noqa: D102
+    def rate(self, time: Array, memory: Memory) -> Array:
         return np.asarray(self.learning_rate * self.factor ** np.floor(time / self.every))
 
 
@@ -160,7 +156,7 @@ class Exponential(Schedule):
             decay=number("decay", self.decay, 0, 1, above=True),
         )
 
-    def rate(self, time: Array, memory: Memory) -> Array:  # noqa: D102
+    def rate(self, time: Array, memory: Memory) -> Array:
         return np.asarray(self.learning_rate * self.decay**time)
 
 
@@ -199,7 +195,7 @@ class Cosine(Schedule):
             minimum=number("minimum", self.minimum, 0, rate),
         )
 
-    def rate(self, time: Array, memory: Memory) -> Array:  # noqa: D102
+    def rate(self, time: Array, memory: Memory) -> Array:
         angle = np.pi * np.minimum(time / self.epochs, 1)
         return self.minimum + (self.learning_rate - self.minimum) * (1 + np.cos(angle)) / 2
 
@@ -235,7 +231,7 @@ class InverseScaling(Schedule):
             power=number("power", self.power),
         )
 
-    def rate(self, time: Array, memory: Memory) -> Array:  # noqa: D102
+    def rate(self, time: Array, memory: Memory) -> Array:
         return np.asarray(self.learning_rate / (1 + time) ** self.power)
 
 
@@ -278,19 +274,19 @@ class Warmup(Schedule):
     def _after(self) -> Schedule:
         return as_schedule("after", self.after)
 
-    def rate(self, time: Array, memory: Memory) -> Array:  # noqa: D102
+    def rate(self, time: Array, memory: Memory) -> Array:
         first = self.start_fraction
         ramp = np.minimum(first + (1 - first) * time / self.epochs, 1)
         return self._after.rate(time, memory) * ramp
 
-    def start(self) -> Memory:  # noqa: D102
+    def start(self) -> Memory:
         return self._after.start()
 
-    def observe(self, memory: Memory, logs: Mapping[str, float]) -> Memory:  # noqa: D102
+    def observe(self, memory: Memory, logs: Mapping[str, float]) -> Memory:
         return self._after.observe(memory, logs)
 
     @property
-    def monitored(self) -> str | None:  # noqa: D102
+    def monitored(self) -> str | None:
         return self._after.monitored
 
 

@@ -8,11 +8,9 @@ tensors and one more entry, "checkpoint": see checkpoint.py.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TYPE_CHECKING
@@ -21,12 +19,22 @@ import numpy as np
 
 from fastbp.architecture import Architecture
 from fastbp.kernels import layout
+from fastbp.replacing import replacing
 from fastbp.validation import Array, shown
 
 if TYPE_CHECKING:
     from fastbp.mlp import MLP
 
-__all__ = ["SAFETENSORS_NAMES", "load", "save"]
+__all__ = [
+    "CHECKPOINT",
+    "SAFETENSORS_NAMES",
+    "load",
+    "opened",
+    "read_net",
+    "refused",
+    "save",
+    "write",
+]
 
 VERSION = "1"
 CHECKPOINT = "checkpoint"  # the entry of the metadata that tells a checkpoint
@@ -64,7 +72,10 @@ def write(
     }
     metadata = {"format": "fastbp", "version": VERSION, "architecture": json.dumps(described)}
     pieces = safetensors_file(tensors, metadata | dict(more_metadata or {}))
-    write_atomically(Path(path), pieces, check)
+    with replacing(Path(path)) as file:
+        for piece in pieces:
+            check()
+            file.write(piece)
 
 
 def safetensors_file(
@@ -93,62 +104,6 @@ def safetensors_file(
         content = array.reshape(-1).view(np.uint8).data
         for start in range(0, len(content), PIECE):
             yield content[start : start + PIECE]
-
-
-def write_atomically(
-    path: Path, pieces: Iterable[bytes | memoryview], check: Callable[[], None]
-) -> None:
-    """Replace a file by a complete new one, or leave it as it was, whatever happens meanwhile.
-
-    Until the new file is on the disk the old one keeps its name; then its name moves, at once.
-    """
-    with errors_name(path):
-        with unfinished(path) as new:
-            with open(new, "xb") as file:
-                for piece in pieces:
-                    check()
-                    file.write(piece)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(new, path)
-        sync_folder(path.parent)
-
-
-@contextmanager
-def unfinished(path: Path) -> Iterator[Path]:
-    """Give a name beside `path` for a file that is not complete; what is left there is removed."""
-    prefix = f".{path.name}-"
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=prefix) as folder:
-        # A file in a folder of one's own has the usual permissions, unlike mkstemp's.
-        yield Path(folder, path.name)
-
-
-@contextmanager
-def errors_name(path: Path) -> Iterator[None]:
-    """Have an OSError name the file that was asked for, not a temporary one, or none."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno is None:
-            raise
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Put a folder's names on the disk, where the system can."""
-    if os.name == "nt":
-        return
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except PermissionError:  # we may write there, but not list it
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
-            raise
-    finally:
-        os.close(descriptor)
 
 
 def load(path: PathLike) -> tuple[Architecture, Array]:

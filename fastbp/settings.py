@@ -15,7 +15,7 @@ from fastbp.progress import checked_progress
 from fastbp.threads import checked_threads
 from fastbp.validation import Array, boolean, integer, message, number, read_only
 
-__all__ = ["Settings"]
+__all__ = ["Settings", "dropout_rates"]
 
 
 @dataclass(frozen=True)

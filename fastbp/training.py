@@ -14,29 +14,39 @@ from typing import Any, NoReturn, TYPE_CHECKING
 
 import numpy as np
 
-from fastbp.architecture import Architecture
 from fastbp.augment import Expansion
 from fastbp.checkpoint import Snapshot, write_checkpoints
-from fastbp.data import dataset, refuse_not_finite, refuse_not_finite_parameters
+from fastbp.data import (
+    dataset,
+    refuse_not_finite,
+    require_finite,
+    require_finite_parameters,
+    validation_dataset,
+)
 from fastbp.errors import DivergenceError
-from fastbp.evaluation import ClassifierScores, counts_hits, evaluate, RegressionScores
+from fastbp.evaluation import (
+    ClassifierScores,
+    counts_hits,
+    evaluate,
+    recorded,
+    RegressionScores,
+)
 from fastbp.history import History
 from fastbp.interrupts import Interrupts
-from fastbp.kernels import checks
 from fastbp.kernels import epoch as epoch_kernel
 from fastbp.memory import Memory, Scratch
 from fastbp.monitor import require_recorded
 from fastbp.pace import BRIEF
 from fastbp.progress import Progress
-from fastbp.resuming import resumption
+from fastbp.resuming import restore, resumption
 from fastbp.settings import Settings
 from fastbp.threads import run_on_threads
-from fastbp.validation import all_finite, Array, message, read_only, shown
+from fastbp.validation import all_finite, Array, read_only
 
 if TYPE_CHECKING:
     from fastbp.mlp import MLP
 
-__all__ = ["recorded", "train", "validation_dataset"]
+__all__ = ["train"]
 
 
 class Training:
@@ -110,14 +120,14 @@ class Training:
             net.architecture,
             net.parameters,
             memory.slots,
-            memory.epochs,
-            memory.steps,
-            memory.seed,
-            memory.schedule,
-            dict(net._rng.bit_generator.state),
-            self.history.to_dict(),
-            self.described,
-            self.settings.callbacks.states(),
+            epoch=memory.epochs,
+            steps=memory.steps,
+            seed=memory.seed,
+            schedule=memory.schedule,
+            random_state=dict(net._rng.bit_generator.state),
+            history=self.history.to_dict(),
+            settings=self.described,
+            callbacks=self.settings.callbacks.states(),
         )
 
     def train_epoch(self, progress: Progress) -> dict[str, float]:
@@ -225,29 +235,6 @@ class NotFinite(Exception):
     """A row of X, or the net before, held NaN or infinity; inside this module only."""
 
 
-def recorded(net: Architecture, data: Any, validation: Any) -> list[str]:
-    """Return the names of the losses and scores that training will record."""
-    names = ["loss", "accuracy"] if counts_hits(net, data) else ["loss"]
-    if validation is not None:
-        names += ["val_loss", "val_accuracy" if counts_hits(net, validation) else "val_r2"]
-    return names
-
-
-def validation_dataset(net: Architecture, value: object) -> Any:
-    """Return layout.Data, or None, from the argument validation_data."""
-    if value is None:
-        return None
-    name = "validation_data"
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise TypeError(message(name, shown(value), "a pair (X, y)"))
-    names = (f"X of {name}", f"y of {name}")
-    data = dataset(net, value[0], value[1], names=names)
-    # Found only after an epoch, it would be too late to leave everything as it was.
-    if checks.first_bad_row(data.X) >= 0:
-        refuse_not_finite(data.X, names[0])
-    return data
-
-
 def train(
     net: MLP,
     X: object,
@@ -272,8 +259,8 @@ def train(
         # What is not finite may be moved out of an image, and be found some epochs later; and
         # nothing goes back to what was before a checkpoint was read.
         looks_first = chosen.augment is not None or resume is not None
-        if looks_first and checks.first_bad_row(data.X) >= 0:
-            refuse_not_finite(data.X)
+        if looks_first:
+            require_finite(data.X)
         names = recorded(architecture, data, validation)
         if (monitor := chosen.optimizer.schedule.monitored) is not None:
             require_recorded(monitor, names)
@@ -291,9 +278,7 @@ def train(
             memory, scratch, is_over = net._memory, net._scratch, False
             if snapshot is not None:
                 memory = Memory.resumed(chosen.optimizer, snapshot)
-                is_over = chosen.callbacks.restore(net, snapshot.callbacks)
-                net.parameters[:] = snapshot.parameters
-                net._rng.bit_generator.state = snapshot.random_state
+                is_over = restore(net, snapshot, chosen.callbacks)
             elif not carry_over or memory is None or memory.optimizer != chosen.optimizer:
                 memory = Memory.fresh(chosen.optimizer, architecture, net._rng)
             if scratch is None or scratch.key != Scratch.needs(chosen, memory):
@@ -312,7 +297,7 @@ def train(
             except NotFinite:
                 training.restore()
                 net._memory, net._rng.bit_generator.state = before
-                refuse_not_finite_parameters(net.parameters)
+                require_finite_parameters(net.parameters)
                 refuse_not_finite(data.X)
             except KeyboardInterrupt:
                 if carry_over:  # or a loop over partial_fit could not be left

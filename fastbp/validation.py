@@ -1,6 +1,6 @@
 """Checks of users' arguments, and one style of message: name, what came, what was expected.
 
-Every function takes the argument's name and value, and returns the value in the one form the rest
+Every check takes the argument's name and value, and returns the value in the one form the rest
 of fastbp works with, or raises. TypeError is for a thing of the wrong kind, ValueError for a thing
 of the right kind that cannot be used. data.py checks what is measured against a net: X and y.
 """
@@ -8,8 +8,10 @@ of the right kind that cannot be used. data.py checks what is measured against a
 import difflib
 import math
 import operator
+import os
 import reprlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,20 @@ import numpy.typing as npt
 
 from fastbp.kernels import checks
 
-__all__ = ["Array", "array", "boolean", "choice", "integer", "message", "number", "read_only"]
+__all__ = [
+    "Array",
+    "all_finite",
+    "array",
+    "boolean",
+    "checked_path",
+    "choice",
+    "integer",
+    "message",
+    "number",
+    "read_only",
+    "set_checked",
+    "shown",
+]
 
 Array = npt.NDArray[Any]
 
@@ -39,7 +54,7 @@ def shown(value: object) -> str:
     return f"{text} ({type(value).__name__})"
 
 
-def integer(name: str, value: object, minimum: int = 1, maximum: int | None = None) -> int:
+def integer(name: str, value: Any, minimum: int = 1, maximum: int | None = None) -> int:
     """Return an int in minimum..maximum; NumPy's integers are taken, True and 3.0 are not."""
     expected = f"an integer of at least {minimum}"
     if maximum is not None:
@@ -47,7 +62,7 @@ def integer(name: str, value: object, minimum: int = 1, maximum: int | None = No
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(message(name, shown(value), expected))
     try:
-        whole = operator.index(value)  # type: ignore[arg-type]
+        whole = operator.index(value)
     except TypeError:
         raise TypeError(message(name, shown(value), expected)) from None
     if whole < minimum or (maximum is not None and whole > maximum):
@@ -105,6 +120,13 @@ def choice(name: str, value: object, valid: Iterable[str]) -> str:
     return value
 
 
+def checked_path(name: str, value: object) -> Path:
+    """Return the path of a file, which need not exist."""
+    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+        raise TypeError(message(name, shown(value), "the path of a file"))
+    return Path(os.fspath(value))
+
+
 def array(name: str, value: object, dtype: npt.DTypeLike | None) -> Array:
     """Return an aligned, C-contiguous array of exactly `dtype`; copy only what isn't one.
 
@@ -139,6 +161,12 @@ def array(name: str, value: object, dtype: npt.DTypeLike | None) -> Array:
         wanted = f"C-contiguous {np.dtype(dtype or raw.dtype)}, which is not copied"
         advice = "convert it piece by piece into a numpy.memmap, or train on pieces: partial_fit"
         raise MemoryError(message(name, got, wanted, advice)) from None
+
+
+def set_checked(instance: object, **values: object) -> None:
+    """Store checked values in a frozen dataclass, as its __post_init__ may."""
+    for name, value in values.items():
+        object.__setattr__(instance, name, value)
 
 
 def read_only(values: Array) -> Array:

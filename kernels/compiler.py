@@ -43,14 +43,14 @@ class KernelCompiler(Compiler):
     """Numba's compiler, which makes a `Part` of what Python cannot call."""
 
     def __init__(self, typingctx, targetctx, library, args, return_type, flags, locals):
-        if library is None and any(map(_is_native, args)):
+        if library is None and any(map(is_native, args)):
             flags.no_cpython_wrapper = True
             library = Part(targetctx.codegen(), "part of a kernel")
         super().__init__(typingctx, targetctx, library, args, return_type, flags, locals)
 
 
-def _is_native(kind) -> bool:
+def is_native(kind) -> bool:
     """Whether no Python object has this type: pointers, vectors, and tuples that hold one."""
     if isinstance(kind, types.CPointer | VectorType):
         return True
-    return any(map(_is_native, getattr(kind, "types", ())))
+    return any(map(is_native, getattr(kind, "types", ())))

@@ -25,7 +25,7 @@ from numba.core import config, event, serialize
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.runtime import _nrt_python
 
-from .compiler import KernelCompiler, Part
+from .compiler import is_native, KernelCompiler
 
 logger = logging.getLogger("fastbp")
 
@@ -75,12 +75,17 @@ def _candidate_folders() -> list[Path]:
     return folders
 
 
-def _is_private(folder: Path) -> bool:
-    """Whether nobody else can write there: what lies in the cache is executed."""
+def _is_private(kernels: Path, folder: Path) -> bool:
+    """Whether only this user decides what lies in `kernels`: it is executed.
+
+    Nobody else may write there, nor own a folder above it, up to `folder`, and so put another in
+    its place: anyone can make such a folder where all programs keep their temporary files.
+    """
     if not hasattr(os, "getuid"):
         return True
-    status = folder.stat()
-    return status.st_uid == os.getuid() and not status.st_mode & 0o022
+    user, status = os.getuid(), kernels.stat()
+    owners = {above.stat().st_uid for above in (folder, kernels.parent)}
+    return status.st_uid == user and not status.st_mode & 0o022 and owners <= {user, 0}
 
 
 def _find_cache_folder() -> str | None:
@@ -89,7 +94,7 @@ def _find_cache_folder() -> str | None:
         kernels = folder / "kernels" / source_hash()
         try:
             kernels.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if not _is_private(kernels):
+            if not _is_private(kernels, folder):
                 continue
             with tempfile.TemporaryFile(dir=kernels):
                 return str(kernels)
@@ -136,7 +141,9 @@ class _CacheFiles:
         if hashlib.sha256(data).digest() != checksum:
             logger.warning("A compiled kernel is damaged on disk; compiling it again")
             return None
-        return pickle.loads(data)  # as numba does; nobody else can write there: _is_private
+        # As numba does. The checksum tells of damage, not of malice: pickle may run what it reads,
+        # and the machine code in it is run anyway. So only this user writes there: _is_private.
+        return pickle.loads(data)
 
     def save(self, key, compiled):
         """Keep a compiled kernel; where that is impossible, say so and go on without."""
@@ -157,7 +164,9 @@ class _WholeKernels(CompileResultCacheImpl):
     """Numba's way to the disk, for what has machine code."""
 
     def check_cachable(self, compiled):
-        return not isinstance(compiled.library, Part) and super().check_cachable(compiled)
+        if any(map(is_native, compiled.signature.args)):  # a compiler.Part, which has none
+            return False
+        return super().check_cachable(compiled)
 
 
 class _KernelCache(FunctionCache):

@@ -376,10 +376,11 @@ def max_lanes(typingctx, value):
     """Greatest lane; NaNs are passed over."""
 
     def emit(context, builder, signature, arguments):
-        greater = lambda a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b)  # noqa: E731
-        return builder.extract_element(
-            emit_halves_tree(builder, list(arguments), greater), ir.IntType(32)(0)
-        )
+        def greater(a, b):
+            return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+        greatest = emit_halves_tree(builder, list(arguments), greater)
+        return builder.extract_element(greatest, ir.IntType(32)(0))
 
     return value.dtype(value), emit
 

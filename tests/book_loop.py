@@ -2,13 +2,25 @@
 
 Plain NumPy, from the book's equations: BP1 to BP4 for each x, summed over a mini-batch; then
 w <- (1 - eta lambda/n) w - (eta/m) sum nabla_w, b <- b - (eta/m) sum nabla_b. Draws as the book's
-programs do: biases, then weights from numpy.random; each epoch's order from random.shuffle.
+programs do, from the global states: biases, then weights from numpy.random; each epoch's order from
+random.shuffle.
 """
 
 import random
 from itertools import pairwise
 
 import numpy as np
+
+
+def seed(number):
+    """Seed both states, as the book's programs do."""
+    random.seed(number)
+    np.random.seed(number)  # noqa: NPY002 - the book's
+
+
+def next_draws():
+    """One number of each state: they tell whether two programs have drawn alike."""
+    return random.random(), np.random.rand()  # noqa: NPY002 - the book's
 
 
 def sigma(z):
@@ -20,10 +32,10 @@ def sigma_prime(z):
 
 
 def draw(sizes, scaled):
-    biases = [np.random.randn(n, 1) for n in sizes[1:]]  # noqa: NPY002
+    biases = [np.random.randn(n, 1) for n in sizes[1:]]  # noqa: NPY002 - the book's
     weights = []
     for n_below, n in pairwise(sizes):
-        w = np.random.randn(n, n_below)  # noqa: NPY002
+        w = np.random.randn(n, n_below)  # noqa: NPY002 - the book's
         weights.append(w / np.sqrt(n_below) if scaled else w)
     return weights, biases
 

@@ -8,6 +8,7 @@ import os
 import signal
 from importlib.util import find_spec
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -21,6 +22,15 @@ settings.load_profile("fastbp")
 
 # A shell's background jobs ignore Ctrl-C, and so would the tests that press it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def handler_is_restored():
+    """What Ctrl-C does is the same after a test as before."""
+    yield
+    after = signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert after is signal.default_int_handler
+
 
 # Before NumPy is imported: scikit-learn's products here are too small for two threads, which on a
 # busy machine wait for each other, ten times as long as one would take.

@@ -1,6 +1,5 @@
 """Checkpoints: what goes on from one ends with the bits of what was never stopped."""
 
-import json
 import os
 from functools import partial
 
@@ -8,7 +7,9 @@ import numpy as np
 import pytest
 from api_problems import blobs, everything
 from numpy.testing import assert_array_equal
-from safetensors.numpy import load_file, save_file
+from refusals import resuming_refused, rewrite
+from safetensors.numpy import load_file
+from stops import Crash, crash_after
 
 from fastbp import (
     Adagrad,
@@ -31,18 +32,6 @@ from fastbp.sklearn import MLPClassifier
 
 X, Y = blobs()
 EPOCHS = 7
-
-
-class Crash(Exception):
-    pass
-
-
-def crash_after(epoch):
-    def crash(net, logs):
-        if logs["epoch"] == epoch:
-            raise Crash
-
-    return crash
 
 
 class Halving(Schedule):
@@ -273,16 +262,11 @@ SAVED = {"epochs": 4, "dropout": 0.2}
 )
 def test_another_training_is_refused_and_nothing_changes(path, change, named):
     net_for_blobs().fit(X, Y, callbacks=[Checkpoint(path)], **SAVED)
-    saved = path.read_bytes()
     net = net_for_blobs(seed=8)
     net.partial_fit(X, Y)
-    before = everything(net)
     arguments = {"X": X, "y": Y, "callbacks": [], **SAVED, **change}
     arguments["callbacks"] = [*arguments["callbacks"], Checkpoint(path)]
-    with pytest.raises(ValueError, match=f"^{named}"):
-        net.fit(**arguments, resume=path)
-    assert everything(net) == before
-    assert path.read_bytes() == saved
+    resuming_refused(net, path, named, arguments)
 
 
 @pytest.mark.parametrize(
@@ -392,18 +376,7 @@ def rewritten(path, change_training=None, change_tensors=None):
     """Write a checkpoint with other contents than training would."""
     callbacks = [EarlyStopping("loss"), LayerErrors(X, Y), Checkpoint(path)]
     net_for_blobs().fit(X, Y, callbacks=callbacks, **SAVED)
-    from safetensors import safe_open
-
-    with safe_open(path, framework="numpy") as file:
-        metadata = file.metadata()
-    tensors = {name: tensor.copy() for name, tensor in load_file(path).items()}
-    training = json.loads(metadata["checkpoint"])
-    if change_training is not None:
-        change_training(training)
-    if change_tensors is not None:
-        change_tensors(tensors)
-    metadata["checkpoint"] = json.dumps(training)
-    save_file(tensors, path, metadata)
+    rewrite(path, change_training, change_tensors)
 
 
 def resumed(path):

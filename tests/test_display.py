@@ -145,7 +145,7 @@ net.predict(X), net.evaluate(X, y), net.summary(), repr(net)
 
 
 # Where print is what a program of the book or of scikit-learn does.
-PRINTS = {"nndl/network.py", "nndl/network2.py", "nndl/__main__.py",
+PRINTS = {"nndl/network.py", "nndl/network2.py", "scripts.py",
           "sklearn/stochastic.py", "sklearn/optimizer.py", "sklearn/validation_set.py"}  # fmt: skip
 
 

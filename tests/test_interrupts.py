@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from api_problems import blobs, everything
+from stops import press_ctrl_c
 
 from fastbp import (
     Checkpoint,
@@ -23,24 +24,11 @@ from fastbp import (
 )
 
 X, Y = blobs()
+pytestmark = pytest.mark.usefixtures("handler_is_restored")
 
 
 def net_for_blobs(seed=0):
     return MLP([4, 6, 3], seed=seed)
-
-
-def press_ctrl_c():
-    """As a terminal does: the main thread is told, whichever calls this."""
-    os.kill(os.getpid(), signal.SIGINT)
-
-
-@pytest.fixture(autouse=True)
-def handler_is_restored():
-    """Python's own handler stands before and after; a shell's background jobs begin without it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    after = signal.signal(signal.SIGINT, before)
-    assert after is signal.default_int_handler
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,14 @@
 """Ctrl-C in what takes long without coming back to Python: it is heard at once, and left alone."""
 
-import os
-import random
-import signal
 import threading
 
+import book_loop
 import numpy as np
 import pytest
 import scipy.sparse
 from api_problems import blobs, everything
 from numpy.testing import assert_array_equal
+from stops import press_ctrl_c
 
 from fastbp import interrupts, LBFGS, MLP, objective, pace, training
 from fastbp.architecture import Architecture
@@ -21,6 +20,7 @@ from fastbp.sklearn.epochs import Epochs
 from fastbp.sklearn.optimizer import Optimizer
 
 X, Y = blobs()
+pytestmark = pytest.mark.usefixtures("handler_is_restored")
 
 
 def net_for_blobs():
@@ -29,20 +29,6 @@ def net_for_blobs():
 
 def estimator(**parameters):
     return MLPClassifier((6,), shuffle=False, batch_size=30, random_state=0, **parameters)
-
-
-def press_ctrl_c():
-    """As a terminal does: the main thread is told, whichever calls this."""
-    os.kill(os.getpid(), signal.SIGINT)
-
-
-@pytest.fixture(autouse=True)
-def handler_is_restored():
-    """Python's own handler stands before and after; a shell's background jobs begin without it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    after = signal.signal(signal.SIGINT, before)
-    assert after is signal.default_int_handler
 
 
 @pytest.fixture
@@ -170,8 +156,7 @@ def trained_estimator():
 
 
 def trained_book():
-    random.seed(0)
-    np.random.seed(0)  # noqa: NPY002
+    book_loop.seed(0)
     net = network.Network([4, 6, 3])
     net.SGD(list(zip(X[:, :, None], np.eye(3)[Y][:, :, None], strict=True)), 2, 30, 0.1)
     return [w.tobytes() for w in net.weights]

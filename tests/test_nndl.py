@@ -10,6 +10,7 @@ import sys
 import book_loop
 import numpy as np
 import pytest
+from book_loop import next_draws, seed
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fastbp import DivergenceError
@@ -19,11 +20,6 @@ from fastbp.nndl.examples import Examples
 from fastbp.nndl.shuffling import shuffle
 
 TIGHT = {"rtol": 1e-10, "atol": 1e-10}
-
-
-def seed(number):
-    random.seed(number)
-    np.random.seed(number)  # noqa: NPY002
 
 
 def pairs(sizes, n, rng, targets="columns"):
@@ -48,6 +44,30 @@ def assert_same(net, weights, biases):
         assert_allclose(ours, theirs, **TIGHT)
 
 
+COSTS = {"quadratic": network2.QuadraticCost, "cross_entropy": network2.CrossEntropyCost}
+
+
+def assert_same_as_the_loop(
+    data, sizes, settings, cost="cross_entropy", initial="default", module="network2"
+):
+    """Seeded alike, both end with the same net; settings are epochs, mini-batch, eta, lambda."""
+    seed(7)
+    weights, biases = book_loop.draw(sizes, initial == "default")
+    expected = book_loop.train(weights, biases, list(data), *settings, cost)
+    expected_draws = next_draws()
+    seed(7)
+    if module == "network":
+        net, settings = network.Network(sizes), settings[:3]
+    else:
+        net = network2.Network(sizes, cost=COSTS[cost])
+        if initial == "large":
+            seed(7)
+            net.large_weight_initializer()
+    quietly(net.SGD, list(data), *settings)
+    assert_same(net, *expected)
+    assert next_draws() == expected_draws
+
+
 # module, sizes, examples, mini-batch, eta, lambda, cost, initial weights
 CONFIGURATIONS = [
     ("network", [5, 4, 3], 60, 10, 3.0, 0.0, "quadratic", "large"),
@@ -68,25 +88,7 @@ CONFIGURATIONS = [
 )
 def test_parity_with_the_loop_over_examples(module, sizes, n, size, eta, lmbda, cost, initial):
     data = pairs(sizes, n, np.random.default_rng(n))
-    seed(7)
-    expected = book_loop.train(
-        *book_loop.draw(sizes, initial == "default"), list(data), 3, size, eta, lmbda, cost
-    )
-    next_draws = random.random(), np.random.rand()  # noqa: NPY002
-
-    seed(7)
-    if module == "network":
-        net = network.Network(sizes)
-        quietly(net.SGD, list(data), 3, size, eta)
-    else:
-        costs = {"quadratic": network2.QuadraticCost, "cross_entropy": network2.CrossEntropyCost}
-        net = network2.Network(sizes, cost=costs[cost])
-        if initial == "large":
-            seed(7)
-            net.large_weight_initializer()
-        quietly(net.SGD, list(data), 3, size, eta, lmbda=lmbda)
-    assert_same(net, *expected)
-    assert (random.random(), np.random.rand()) == next_draws  # noqa: NPY002
+    assert_same_as_the_loop(data, sizes, (3, size, eta, lmbda), cost, initial, module)
 
 
 def test_mnist_in_batches_of_ten():
@@ -96,12 +98,7 @@ def test_mnist_in_batches_of_ten():
         (np.reshape(x, (784, 1)), network2.vectorized_result(y))
         for x, y in zip(X, mnist.train_labels, strict=False)
     ]
-    seed(1)
-    expected = book_loop.train(*book_loop.draw([784, 30, 10], True), list(data), 3, 10, 0.5, 5.0)
-    seed(1)
-    net = network2.Network([784, 30, 10])
-    quietly(net.SGD, data, 3, 10, 0.5, 5.0)
-    assert_same(net, *expected)
+    assert_same_as_the_loop(data, [784, 30, 10], (3, 10, 0.5, 5.0))
 
 
 @pytest.mark.parametrize("n_used", [0, 1, 8, 9, 19])
@@ -112,14 +109,7 @@ def test_inputs_that_are_always_zero_change_by_the_decay_alone(n_used):
     for x, _ in data:
         x[np.setdiff1d(np.arange(20), used)] = 0
     assert set(used) <= set(Examples(data).used)
-    seed(2)
-    expected = book_loop.train(*book_loop.draw(sizes, False), list(data), 30, 7, 0.5, 0.9)
-    seed(2)
-    net = network2.Network(sizes)
-    seed(2)
-    net.large_weight_initializer()
-    quietly(net.SGD, data, 30, 7, 0.5, 0.9)
-    assert_same(net, *expected)
+    assert_same_as_the_loop(data, sizes, (30, 7, 0.5, 0.9), initial="large")
 
 
 @pytest.mark.parametrize("digit", [0.25, 0.1, 1e300])
@@ -132,12 +122,7 @@ def test_inputs_are_kept_in_float32_where_that_changes_nothing(digit):
     assert examples.used_inputs.dtype == (np.float32 if digit == 0.25 else np.float64)
     assert_array_equal(examples.used_inputs, examples.inputs[:, examples.used])
     if digit < 1:
-        seed(3)
-        expected = book_loop.train(*book_loop.draw([9, 4, 3], True), list(data), 3, 10, 0.5, 0.5)
-        seed(3)
-        net = network2.Network([9, 4, 3])
-        quietly(net.SGD, data, 3, 10, 0.5, 0.5)
-        assert_same(net, *expected)
+        assert_same_as_the_loop(data, [9, 4, 3], (3, 10, 0.5, 0.5))
 
 
 def test_monitors_and_printed_lines():

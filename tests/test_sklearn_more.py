@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import threading
 import warnings
 
@@ -15,6 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.preprocessing import scale
 from sklearn.utils.class_weight import compute_sample_weight
+from stops import press_ctrl_c
 
 from fastbp import Cosine, EarlyStopping, ReduceOnPlateau
 from fastbp.sklearn import MLPClassifier, MLPRegressor
@@ -312,7 +312,7 @@ def test_divergence_is_scikit_learns_error(parameters):
 @pytest.mark.skipif(os.name == "nt", reason="signals to one's own process")
 def test_ctrl_c_ends_training():
     model = classifier(hidden_layer_sizes=(50,), max_iter=1_000_000, tol=0, n_iter_no_change=np.inf)
-    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer = threading.Timer(0.5, press_ctrl_c)
     timer.start()
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         model.fit(X, y)

@@ -63,7 +63,14 @@ def test_a_script_is_run_patched(tmp_path):
 
 
 def test_mistakes_on_the_command_line(tmp_path):
-    assert "usage" in run("-m", "fastbp.sklearn").stderr
-    absent = run("-m", "fastbp.sklearn", tmp_path / "absent.py")
-    assert "there is no file" in absent.stderr
-    assert absent.returncode != 0
+    for arguments, said in (
+        ([], "no script given"),
+        ([tmp_path / "absent.py"], "there is no file"),
+    ):
+        done = run("-m", "fastbp.sklearn", *arguments)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+        assert said in done.stderr
+        assert "usage: python -m fastbp.sklearn" in done.stderr
+    asked = run("-m", "fastbp.sklearn", "--help")
+    assert (asked.returncode, asked.stderr) == (0, "")
+    assert "usage: python -m fastbp.sklearn" in asked.stdout

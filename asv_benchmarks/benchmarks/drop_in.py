@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .peers import require
+from .sampling import OneCall
 
 SMALL = bool(os.environ.get("FASTBP_BENCHMARKS_SMALL"))  # where they are run to see that they do
 ESTIMATORS = {"fastbp": "fastbp.sklearn", "scikit-learn": "sklearn.neural_network"}
@@ -92,7 +93,7 @@ def search(peer: str):
     return fit(found, *examples("digits", SEARCH_ROWS))
 
 
-class Fit:
+class Fit(OneCall):
     """MLPClassifier.fit: 100 hidden neurons, Adam and batches of 200, which are the defaults.
 
     tests/test_benchmarks.py sees that both find the same model.
@@ -100,11 +101,7 @@ class Fit:
 
     params = (tuple(CELLS), tuple(ESTIMATORS))
     param_names = ("cell", "peer")
-    number = 1
-    warmup_time = 0
-    rounds = 4
     repeat = (2, 10, 3.0)
-    timeout = 300
 
     def setup(self, cell, peer):
         self.model = classifier(peer, **CELLS[cell].parameters)
@@ -115,16 +112,12 @@ class Fit:
         fit(self.model, *self.data)
 
 
-class Search:
+class Search(OneCall):
     """GridSearchCV on digits, by two processes that run already."""
 
     params = tuple(ESTIMATORS)
     param_names = ("peer",)
-    number = 1
-    warmup_time = 0
-    rounds = 4
     repeat = (1, 4, 3.0)
-    timeout = 300
 
     def setup(self, peer):
         if len(os.sched_getaffinity(0)) < 2:

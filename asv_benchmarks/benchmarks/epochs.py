@@ -2,23 +2,15 @@
 
 from .cells import CELLS
 from .peers import PEERS, ready_to_train
+from .sampling import OneCall
 
 
-class Epochs:
-    """Draw an order, gather, train.
-
-    number = 1: a sample is one epoch, from parameters that setup has put back. A slow phase of the
-    machine may last half a minute, so few samples are taken at a time, in four rounds over the
-    whole suite, minutes apart.
-    """
+class Epochs(OneCall):
+    """Draw an order, gather, train."""
 
     params = (tuple(CELLS), tuple(PEERS))
     param_names = ("cell", "peer")
-    number = 1
-    warmup_time = 0
-    rounds = 4
     repeat = (2, 5, 4.0)
-    timeout = 300
 
     def setup(self, cell, peer):
         self.trainer = ready_to_train(peer, CELLS[cell])

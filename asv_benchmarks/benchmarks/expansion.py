@@ -1,6 +1,7 @@
 """Distorted images: they should be made as fast as a net learns from them."""
 
 from .cells import Cell, examples, MODERN
+from .sampling import OneCall
 
 # Simard's net and images, on one thread.
 CELL = Cell((784, 800, 10), *MODERN, 100, 2000)
@@ -9,15 +10,14 @@ WHICH = {
     "elastic": {"elastic": 34},
     "both": {"shift": 1, "rotation": 10, "scale": 0.1, "elastic": 34},
 }
-ROUNDS = {"number": 1, "warmup_time": 0, "rounds": 4, "repeat": (2, 10, 2.0), "timeout": 300}
 
 
-class Distort:
+class Distort(OneCall):
     """2,000 images of 28 x 28."""
 
     params = tuple(WHICH)
     param_names = ("distortions",)
-    number, warmup_time, rounds, repeat, timeout = ROUNDS.values()
+    repeat = (2, 10, 2.0)
 
     def setup(self, which):
         from fastbp import Distortions
@@ -29,12 +29,12 @@ class Distort:
         self.distortions.apply(self.X, threads=1)
 
 
-class Train:
+class Train(OneCall):
     """An epoch of [784, 800, 10] on as many, with and without distortions."""
 
     params = (None, "both")
     param_names = ("distortions",)
-    number, warmup_time, rounds, repeat, timeout = ROUNDS.values()
+    repeat = (2, 10, 2.0)
 
     def setup(self, which):
         from fastbp import Distortions, MLP

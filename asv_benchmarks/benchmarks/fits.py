@@ -1,6 +1,7 @@
 """MLP.fit, and what its options cost beside a plain one."""
 
 from .cells import CELLS, examples
+from .sampling import OneCall
 
 ROWS = 9600
 OPTIONS = {
@@ -15,16 +16,12 @@ OPTIONS = {
 }
 
 
-class Fit:
+class Fit(OneCall):
     """Two epochs of cell C's net on 9,600 rows: one call, from arguments to History."""
 
     params = tuple(OPTIONS)
     param_names = ("option",)
-    number = 1
-    warmup_time = 0
-    rounds = 4
     repeat = (2, 10, 2.0)
-    timeout = 300
 
     def setup(self, option):
         from fastbp import MLP

@@ -2,18 +2,15 @@
 
 from .cells import GRADIENT_CELL
 from .peers import PEERS, prepared
+from .sampling import OneCall
 
 
-class ValueAndGrad:
+class ValueAndGrad(OneCall):
     """1,000 rows of [2, 64, 64, 1], no update."""
 
     params = tuple(PEERS)
     param_names = ("peer",)
-    number = 1
-    warmup_time = 0
-    rounds = 4
     repeat = (5, 20, 2.0)
-    timeout = 300
 
     def setup(self, peer):
         self.net = prepared(peer, GRADIENT_CELL)

@@ -2,18 +2,15 @@
 
 from .cells import CELLS, examples, INFERENCE_ROWS
 from .peers import PEERS, prepared
+from .sampling import OneCall
 
 
-class Rows:
+class Rows(OneCall):
     """Output activations of 10,000 rows by the nets of cells A and E."""
 
     params = (("A", "E"), tuple(PEERS))
     param_names = ("net", "peer")
-    number = 1
-    warmup_time = 0
-    rounds = 4
     repeat = (5, 20, 2.0)
-    timeout = 300
 
     def setup(self, net, peer):
         cell = CELLS[net]._replace(rows=INFERENCE_ROWS)
@@ -24,7 +21,7 @@ class Rows:
         self.net.outputs(self.X)
 
 
-class OneRow:
+class OneRow(OneCall):
     """A row by the net of cell A, for programs that see one example at a time.
 
     asv runs setup before every call, so a call that takes microseconds is repeated here.
@@ -32,11 +29,7 @@ class OneRow:
 
     params = tuple(PEERS)
     param_names = ("peer",)
-    number = 1
-    warmup_time = 0
-    rounds = 4
     repeat = (5, 20, 2.0)
-    timeout = 300
 
     def setup(self, peer):
         cell = CELLS["A"]._replace(rows=1)

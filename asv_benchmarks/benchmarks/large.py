@@ -6,18 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from .cells import CELLS, examples
+from .sampling import OneCall
 
 
-class Memmap:
+class Memmap(OneCall):
     """An epoch of cell A, whose net takes the most data a second; the pages are in the cache."""
 
     params = ("memory", "memmap")
     param_names = ("X",)
-    number = 1
-    warmup_time = 0
-    rounds = 4
     repeat = (2, 10, 2.0)
-    timeout = 300
 
     def setup(self, where):
         from fastbp import MLP, SGD

@@ -17,7 +17,6 @@ class Peak:
 
     params = tuple(PEERS)
     param_names = ("peer",)
-    timeout = 300
 
     def setup_cache(self):
         """Leave the data in files, from a process of its own."""
@@ -42,8 +41,6 @@ class Peak:
 
 class Allocations:
     """What fastbp allocates in an epoch of 5,000 steps (cell A) after the first."""
-
-    timeout = 300
 
     def setup(self):
         self.trainer = ready_to_train("fastbp", CELLS["A"])

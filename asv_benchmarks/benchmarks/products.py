@@ -4,8 +4,9 @@ setup_cache measures all of them at once, so that each number is drawn from the 
 peak, and imports fastbp, which so is imported once instead of for every number.
 """
 
-import time
 from functools import cache, partial
+
+from .sampling import ThreadTime
 
 SHAPES = {
     "1 row, 784 to 30": (784, 30, 1, "float32"),
@@ -74,20 +75,11 @@ def part_of(shape):
     return part, max(1, round(2e7 / part.flops))
 
 
-class ProductTimes:
-    """The same as times, for `asv continuous`: it takes them of both commits by turns.
-
-    By the clock of the thread. A process may have the luck of its addresses, so there are several.
-    """
+class ProductTimes(ThreadTime):
+    """The same as times."""
 
     params = Products.params
     param_names = Products.param_names
-    number = 1
-    warmup_time = 0
-    rounds = 5
-    repeat = (10, 100, 0.1)
-    timer = time.thread_time
-    timeout = 300
 
     def setup(self, product, shape):
         self.part, self.count = part_of(shape)

@@ -5,6 +5,7 @@ from functools import cache
 
 from .cells import Cell, CELLS, examples
 from .peers import FastBP
+from .sampling import OneCall
 
 
 @cache
@@ -15,16 +16,12 @@ def trainer(cell: Cell, threads: int | None) -> FastBP:
     return net
 
 
-class Threads:
+class Threads(OneCall):
     """An epoch by so many threads; `auto` is threads=None, which chooses by the work."""
 
     params = (("A", "E", "F", "H"), (1, 2, "auto"))
     param_names = ("cell", "threads")
-    number = 1
-    warmup_time = 0
-    rounds = 4
     repeat = (2, 5, 3.0)
-    timeout = 300
 
     def setup(self, cell, threads):
         if len(os.sched_getaffinity(0)) < 2:

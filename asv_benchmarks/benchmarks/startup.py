@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from .peers import PEERS, require
+from .sampling import OneCall
 
 FIRST_EPOCH = """
 from benchmarks.cells import CELLS
@@ -52,7 +53,7 @@ def warm_cache() -> str:
     return folder
 
 
-class FirstEpoch:
+class FirstEpoch(OneCall):
     """From the start of Python to the end of the first epoch of cell A.
 
     fastbp reads its compiled kernels from disk, but the very first time it has to compile them;
@@ -61,11 +62,7 @@ class FirstEpoch:
 
     params = ("fastbp, cold cache", *PEERS)
     param_names = ("peer",)
-    number = 1
-    warmup_time = 0
-    rounds = 4
     repeat = (2, 4, 10.0)
-    timeout = 300
 
     def setup(self, peer):
         self.cold = tempfile.TemporaryDirectory(prefix="fastbp-cold-")  # teardown always runs

@@ -1,9 +1,9 @@
 """A training step of each cell in compiled code: no Python, rows of X in the cache."""
 
-import time
 from functools import cache
 
 from .cells import CELLS
+from .sampling import ThreadTime
 
 
 class Steps:
@@ -41,17 +41,11 @@ def loop_of(cell):
     return loop, max(1, round(1e7 / loop.flops))
 
 
-class StepTimes:
-    """The same as times, for `asv continuous`: see products.ProductTimes."""
+class StepTimes(ThreadTime):
+    """The same as times."""
 
     params = Steps.params
     param_names = Steps.param_names
-    number = 1
-    warmup_time = 0
-    rounds = 5
-    repeat = (10, 100, 0.1)
-    timer = time.thread_time
-    timeout = 300
 
     def setup(self, cell):
         self.loop, self.count = loop_of(cell)

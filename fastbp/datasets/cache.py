@@ -3,11 +3,11 @@
 import logging
 import os
 import sys
-import uuid
 from pathlib import Path
 
 from fastbp.datasets.npz import read_npz, write_npz
 from fastbp.datasets.splits import checked_mnist, MNIST, require_canonical
+from fastbp.replacing import replacing
 
 _FILE_NAME = "mnist.npz"
 
@@ -67,16 +67,8 @@ def write_cache(folder: Path | None, data: MNIST) -> None:
     path = folder / _FILE_NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        unfinished = folder / f".{_FILE_NAME}.{uuid.uuid4().hex}"
-        try:
-            with unfinished.open("xb") as file:
-                write_npz(file, data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(unfinished, path)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
+        with replacing(path) as file:
+            write_npz(file, data)
     except OSError as error:
         _log.warning("MNIST is not cached, and will be downloaded again: %s", error)
     else:

@@ -12,7 +12,7 @@ import numpy as np
 from fastbp.datasets import load_mnist
 from fastbp.validation import Array
 
-__all__ = ["load_data", "load_data_wrapper", "vectorized_result"]
+__all__ = ["load_data", "load_data_wrapper", "pixels", "vectorized_result"]
 
 Split = tuple[Array, Array]
 
@@ -32,7 +32,7 @@ def load_data() -> tuple[Split, Split, Split]:
 
 
 def pixels(images: Array) -> Array:
-    """uint8 as float32 in [0, 1)."""
+    """uint8 as float32 in [0, 1), as the book has them: divided by 256."""
     return images.astype(np.float32) / np.float32(256)
 
 

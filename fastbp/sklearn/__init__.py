@@ -6,11 +6,10 @@ instead of ``from sklearn.neural_network import ...`` is the only edit that a pr
 `patch_sklearn`, or run as ``python -m fastbp.sklearn script.py``, it needs none.
 """
 
-try:
-    import sklearn  # noqa: F401
-except ImportError as error:
-    advice = 'pip install "fastbp[sklearn]"'
-    raise ImportError(f"fastbp.sklearn needs scikit-learn: {advice}") from error
+from importlib.util import find_spec
+
+if find_spec("sklearn") is None:
+    raise ImportError('fastbp.sklearn needs scikit-learn: pip install "fastbp[sklearn]"')
 
 from fastbp.sklearn.estimators import MLPClassifier, MLPRegressor
 from fastbp.sklearn.patching import patch_sklearn, unpatch_sklearn

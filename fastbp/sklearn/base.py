@@ -36,7 +36,7 @@ __all__ = ["FastMLP"]
 class FastMLP(CheckedMLP):
     """The methods that stand before those of scikit-learn's estimators."""
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
     ) -> Any:

@@ -22,12 +22,12 @@ __all__ = ["CheckedMLP"]
 
 
 @cache
-def constraints_of(kind: type) -> dict[str, list[Any]]:
+def constraints_of(kind: Any) -> dict[str, list[Any]]:
     """Return what is checked of each parameter of a class: objects that scikit-learn makes anew."""
-    given: dict[str, Any] = kind._parameter_constraints  # type: ignore[attr-defined]
+    given: dict[str, Any] = kind._parameter_constraints
     return {
         name: [make_constraint(constraint) for constraint in given[name]]
-        for name in kind._get_param_names()  # type: ignore[attr-defined]
+        for name in kind._get_param_names()
         if given.get(name, "no_validation") != "no_validation"
     }
 
@@ -63,7 +63,7 @@ def plain_labels(X: Any, y: Any) -> tuple[LabelBinarizer, Array] | None:
     return binarizer, y[:, np.newaxis] == shown
 
 
-class CheckedMLP(BaseMultilayerPerceptron):  # type: ignore[misc]
+class CheckedMLP(BaseMultilayerPerceptron):
     """What our estimators check of their parameters and data, before those of scikit-learn do."""
 
     @classmethod
@@ -84,7 +84,8 @@ class CheckedMLP(BaseMultilayerPerceptron):  # type: ignore[misc]
         is_new = is_new and not (self.warm_start and hasattr(self, "classes_"))
         checked = plain_labels(X, y) if is_new and is_classifier(self) else None
         if checked is None:
-            return super()._validate_input(X, y, incremental, reset)  # type: ignore[no-any-return]
+            X, y = super()._validate_input(X, y, incremental, reset)
+            return X, y
         self.n_features_in_ = X.shape[1]
         self._label_binarizer, y = checked
         self.classes_ = self._label_binarizer.classes_

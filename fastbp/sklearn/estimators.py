@@ -19,7 +19,7 @@ def keep_parameters(estimator: Any, arguments: dict[str, Any]) -> None:
             setattr(estimator, name, value)
 
 
-class MLPClassifier(FastMLP, sklearn.neural_network.MLPClassifier):  # type: ignore[misc]
+class MLPClassifier(FastMLP, sklearn.neural_network.MLPClassifier):
     r"""scikit-learn's MLPClassifier, trained by fastbp's kernels.
 
     With scikit-learn's parameters only, it draws the same numbers from random_state, takes the same
@@ -132,7 +132,7 @@ class MLPClassifier(FastMLP, sklearn.neural_network.MLPClassifier):  # type: ign
         keep_parameters(self, locals())
 
 
-class MLPRegressor(FastMLP, sklearn.neural_network.MLPRegressor):  # type: ignore[misc]
+class MLPRegressor(FastMLP, sklearn.neural_network.MLPRegressor):
     r"""scikit-learn's MLPRegressor, trained by fastbp's kernels.
 
     With scikit-learn's parameters only, it draws the same numbers from random_state, takes the same

@@ -15,7 +15,15 @@ from fastbp.sklearn.parameters import Parameters
 from fastbp.validation import Array, read_only
 from fastbp.workspace import Workspace
 
-__all__ = ["ACTIVATIONS", "LOSSES", "Network", "dense", "forward_pass", "kernel_data", "row_blocks"]
+__all__ = [
+    "ACTIVATIONS",
+    "Network",
+    "dense",
+    "forward_pass",
+    "hidden_activations",
+    "kernel_data",
+    "row_blocks",
+]
 
 # scikit-learn has its own names for two of fastbp's activations.
 ACTIVATIONS = {"identity": "linear", "logistic": "sigmoid"}

@@ -15,7 +15,7 @@ from fastbp.schedules import Schedule
 from fastbp.sklearn.network import Network
 from fastbp.validation import Array
 
-__all__ = ["SOLVERS", "Optimizer"]
+__all__ = ["SOLVERS", "Optimizer", "rule_of"]
 
 SOLVERS = ("sgd", "adam", "adamw", "rmsprop", "adagrad")
 SMALLEST_RATE = 1e-6  # at which the rate "adaptive" gives up

@@ -1,0 +1,27 @@
+"""``python -m PACKAGE script.py [arguments]``: run a program on fastbp without an edit."""
+
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+__all__ = ["run_script"]
+
+
+def run_script(package: str, prepare: Callable[[], object]) -> None:
+    """Run the script that the command line names as Python would, after `prepare`.
+
+    Exit status 2 if it names none.
+    """
+    arguments, usage = sys.argv[1:], f"python -m {package} script.py [arguments]"
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(f"usage: {usage}")
+        return
+    if not arguments or not Path(arguments[0]).is_file():
+        got = f"there is no file {arguments[0]!r}" if arguments else "no script given"
+        print(f"python -m {package}: {got}; usage: {usage}", file=sys.stderr)
+        sys.exit(2)
+    prepare()
+    sys.argv = arguments
+    sys.path[0] = str(Path(arguments[0]).resolve().parent)
+    runpy.run_path(arguments[0], run_name="__main__")
