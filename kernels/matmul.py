@@ -112,7 +112,8 @@ def matmul(alpha, A, B, beta, C, panel):
     width = OUTER_VECTORS * lanes(C.data)
     is_dense = B.row_step <= width  # a panel as it is
     packs = B.column_step > 1 or (B.column_step == 1 and C.rows >= PACK_FROM and not is_dense)
-    while 2 * width * min(B.rows, PANEL_DEPTH) <= PANEL_SIZE:
+    room = PANEL_SIZE * lanes(C.data) * 4 // VECTOR_BYTES  # in float64 half as many numbers
+    while 2 * width * min(B.rows, PANEL_DEPTH) <= room:
         width *= 2  # several panels at a time: as many columns as fit into the same cache
     group = width
     while group < BLOCK_COLUMNS:
