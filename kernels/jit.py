@@ -23,7 +23,6 @@ import llvmlite.binding as llvm
 import numba
 from numba.core import config, event, serialize
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
-from numba.core.runtime import _nrt_python
 
 from .compiler import is_native, KernelCompiler
 
@@ -169,6 +168,11 @@ class _WholeKernels(CompileResultCacheImpl):
         return super().check_cachable(compiled)
 
 
+# Of numba up to this version it is known what machine code asks for. LLVM ends the process where it
+# does not find something, so a later numba loads kernels in its own way until it has been tried.
+NEWEST_TRIED = 0, 68
+
+
 class _KernelCache(FunctionCache):
     """Numba's cache of one kernel, with files of ours."""
 
@@ -184,6 +188,10 @@ class _KernelCache(FunctionCache):
         Numba's own method begins with all of it, SciPy too, and compiles its reference counting:
         50 MB and 0.2 seconds. Machine code asks for no more than the addresses of what it calls.
         """
+        if numba.version_info.short > NEWEST_TRIED:
+            return super().load_overload(sig, target_context)
+        from numba.core.runtime import _nrt_python
+
         for name, address in _nrt_python.c_helpers.items():
             llvm.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
         with self._guard_against_spurious_io_errors():

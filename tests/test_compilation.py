@@ -303,8 +303,8 @@ print(round(float(x[0]), 4), jit.compilations(), squares(4).sum(), compilers()[:
 def test_a_kernel_from_disk_loads_nothing_that_compiles(package, tmp_path):
     """Half of numba's memory, and SciPy; who compiles afterwards, also other code, finds it all."""
 
-    def run_probe(more=""):
-        code = f"{LOADED}{CALL_PROBE}print(compilers()){more}"
+    def run_probe(more="", before=""):
+        code = f"{LOADED}{before}{CALL_PROBE}print(compilers()){more}"
         return run(code, package, FASTBP_CACHE_DIR=str(tmp_path / "cache")).splitlines()
 
     result, compilers = run_probe()
@@ -314,6 +314,9 @@ def test_a_kernel_from_disk_loads_nothing_that_compiles(package, tmp_path):
         "[False, False, False]",
         "-0.025 1 14 [True, True]",
     ]
+    untried = "from fastbp.kernels import jit\njit.NEWEST_TRIED = 0, 60"
+    result, compilers = run_probe(before=untried)
+    assert (result, compilers[:11]) == ("-0.025 0", "[True, True")
 
 
 def test_the_first_compilation_says_so_once(package, tmp_path):
