@@ -137,7 +137,7 @@ def table_rows(results: Results) -> Iterator[tuple[str, str | None]]:
             continue
         best = min(by_peer, key=by_peer.__getitem__)
         cells = (line.name, line.work, shown(line, ours), f"{shown(line, by_peer[best])} {best}")
-        yield line.work, f"| {' | '.join(cells)} | {by_peer[best] / ours:.1f} |"
+        yield line.work, f"| {' | '.join(cells)} | {by_peer[best] / ours:.2f} |"
 
 
 def versions() -> str:
@@ -162,7 +162,7 @@ def drop_in_rows(results: Results) -> Iterator[tuple[str, str | None]]:
             yield work, None
             continue
         theirs, ours = times["scikit-learn"], times["fastbp"]
-        yield work, f"| {work} | {theirs:,.3g} s | {ours:,.3g} s | {theirs / ours:.1f} |"
+        yield work, f"| {work} | {theirs:,.3g} s | {ours:,.3g} s | {theirs / ours:.2f} |"
 
 
 def footnote(results: Results, data: str, measured_by: dict[str, str]) -> str:

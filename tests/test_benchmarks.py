@@ -184,9 +184,9 @@ def test_the_table_of_the_drop_in(tmp_path):
     assert run.returncode == 0, run.stderr
     table = re.split("|".join(DROP_IN_MARKERS), text)[1].strip().splitlines()
     assert table[2:4] == [
-        "| MNIST, 60,000 x 784 float32, 10 epochs | 5 s | 2 s | 2.5 |",
+        "| MNIST, 60,000 x 784 float32, 10 epochs | 5 s | 2 s | 2.50 |",
         "| GridSearchCV on digits, n_jobs=2, 12 fits of 50 epochs, the workers running already "
-        "| 6 s | 1.5 s | 4.0 |",
+        "| 6 s | 1.5 s | 4.00 |",
     ]
     assert "first 5,000 images" in table[-1]
     assert "--cpu-affinity 1 --bench drop_in.Fit`, `" in table[-1]
