@@ -222,6 +222,15 @@ def test_wide_layers(n_0, n_1):
     check(make_problem(5, [n_0, n_1, 4], ["sigmoid"], "linear", "quadratic", 9, weighted=True))
 
 
+@pytest.mark.parametrize(
+    ("n_0", "n_1", "rows"),
+    [(300, 20, 40), (300, 260, 32), (300, 260, 33), (800, 700, 25), (70, 60, 25), (30, 200, 60)],
+)
+def test_every_way_to_weigh(n_0, n_1, rows):
+    """Dot tiles for few or long rows; W packed, or a, for what is wide, large or fills vectors."""
+    check(make_problem(rows, [n_0, n_1, 3], ["tanh"], "linear", "quadratic", rows, weighted=True))
+
+
 @pytest.mark.parametrize(("loss", "output"), PAIRS)
 @pytest.mark.parametrize("labels", [False, True])
 def test_forward_and_evaluate(loss, output, labels):
