@@ -20,19 +20,19 @@ from .matmul import (
 from .net import a_matrix, layer_of, open_table, packed_weights, weight_matrix, z_matrix
 from .simd import advance, broadcast, fma, lanes, load, load_first, pointer, store_first, sum_lanes
 
-# A forward product is made of dot tiles below so many rows, or up to twice as many where they are
-# long, and for few neurons: 37 against 42 us for 32 rows of 784 -> 100, but 1.3 against 0.6 us for
-# 32 rows of 32 -> 32. Long rows that few neurons look at are read from end to end, once: 10,000
-# rows from memory, 784 -> 30, in 4.5 ms rather than 5 to 8.
+# A forward product is made of dot tiles below so many rows, or neurons. Up to twice as many rows
+# where they are long: 37 against 42 us for 32 rows of 784 -> 100, but 1.3 against 0.6 us for 32
+# rows of 32 -> 32. Long rows that few neurons look at are read from end to end, once: 10,000 rows
+# from memory, 784 -> 30, in 4.5 ms rather than 5 to 8.
 DOT_ROWS_BELOW = 24
-DOT_DEPTH_FROM = 256
-# But not up to twice as many where W is too large for the second-level cache, or where the rows
-# fill vectors, for that many neurons: 32 rows of 1030 -> 1030 at 53 rather than 34 % of the FMA
-# peak, of 600 -> 600 at 72 rather than 52.
-LARGE_FROM = 1 << 19
-FULL_FROM = 256
 DOT_NEURONS_BELOW = 4
-DEEP_DOT_NEURONS_BELOW = 33
+LONG_FROM = 256
+LONG_NEURONS_BELOW = 33
+# But not twice as many where W is larger than the second-level cache, or the rows fill vectors and
+# the neurons are many: 32 rows of 1030 -> 1030 at 53 rather than 34 % of the FMA peak, of
+# 600 -> 600 at 72 rather than 52.
+LARGE_FROM = 1 << 19
+MANY_FROM = 256
 # Of a product for up to so many rows, and at least twice as many neurons, a is packed rather than
 # W: 784 -> 256 for 64 rows at 84 rather than 72 % of the FMA peak.
 TRANSPOSED_ROWS = 256
@@ -46,21 +46,28 @@ def forward_layer(net, a_below, l, rows, first, last):
 
 
 @inlined
+def suits_dot_tiles(a_below, neurons):
+    """Whether W is best read as it lies, for all neurons of a layer.
+
+    The layer decides, not a thread's part of it: bits must not depend on the number of threads.
+    """
+    rows, n_below = a_below.rows, a_below.columns
+    if rows < DOT_ROWS_BELOW or neurons < DOT_NEURONS_BELOW:
+        return True
+    if n_below < LONG_FROM:
+        return False
+    fills_vectors = rows & (lanes(a_below.data) - 1) == 0
+    is_large = neurons * n_below > LARGE_FROM or (fills_vectors and neurons >= MANY_FROM)
+    return neurons < LONG_NEURONS_BELOW or (rows < 2 * DOT_ROWS_BELOW and not is_large)
+
+
+@inlined
 def weigh(net, a_below, l, rows, first, last):
     """z^l = a^(l-1) (W^l)^T of neurons first .. last-1, still without b^l."""
     layer = layer_of(net, l)
     W = row_range(weight_matrix(net, l), first, last)
     z = column_range(z_matrix(net, l, rows), first, last)
-    # The whole layer decides, not this thread's part of it: bits must not depend on threads.
-    is_deep = a_below.columns >= DOT_DEPTH_FROM
-    fills_vectors = rows & (lanes(net.arena) - 1) == 0 and layer.neurons >= FULL_FROM
-    is_large = layer.neurons * a_below.columns > LARGE_FROM
-    few_rows = DOT_ROWS_BELOW if fills_vectors or is_large else 2 * DOT_ROWS_BELOW
-    if (
-        rows < DOT_ROWS_BELOW
-        or (is_deep and (rows < few_rows or layer.neurons < DEEP_DOT_NEURONS_BELOW))
-        or layer.neurons < DOT_NEURONS_BELOW
-    ):
+    if suits_dot_tiles(a_below, layer.neurons):
         matmul_transposed(a_below, W, z)
     elif net.packs_weights:
         matmul(1.0, a_below, packed_weights(net, l), 0.0, z, net.panel)

@@ -135,8 +135,8 @@ def plan(sizes, activations, loss, rows, dtype, threads=1, *, trains=False, keep
             row_step += line
         z = place(rows * row_step)
         is_hidden = 0 < len(layers) < len(sizes) - 1
-        moves = keeps_z or not is_hidden or activation not in FROM_A
-        a = place(rows * row_step) if moves else z
+        is_apart = keeps_z or not is_hidden or activation not in FROM_A
+        a = place(rows * row_step) if is_apart else z
         delta, dropped = place(rows * row_step), place(rows * row_step)
         packed_weights = -1
         if layers and not trains:

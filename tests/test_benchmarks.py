@@ -154,9 +154,9 @@ def test_the_table_is_what_asv_measured(tmp_path):
     assert (before, after) == ("before\n", "\nafter\n")
     _, _, a, g, i, _, how, _ = table.split("\n", 1)[1].split("\n")
     assert a.startswith("| A | train [784, 30, 10], sigmoid, sigmoid, quadratic; SGD, batch 10 |")
-    assert a.endswith("| 200,000/s | 50,000/s numpy | 4.0 |")  # the quartile, not the median
-    assert g.endswith("| 998,400/s | 499,200/s numpy | 2.0 |")  # jax failed
-    assert i.endswith("| 100.0 us | 400.0 us torch | 4.0 |")
+    assert a.endswith("| 200,000/s | 50,000/s numpy | 4.00 |")  # the quartile, not the median
+    assert g.endswith("| 998,400/s | 499,200/s numpy | 2.00 |")  # jax failed
+    assert i.endswith("| 100.0 us | 400.0 us torch | 4.00 |")
     assert "A processor, 2 cores, 16 GiB, An OS" in how
     assert "commit 01234567, 2025-06-15" in how
     assert "`asv run -E existing " in how
