@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastbp.errors import DivergenceError
 from fastbp.validation import Array
 
 __all__ = ["Point", "dot", "line_search"]
@@ -59,15 +60,21 @@ def line_search(evaluate: Callable[[Array], Point], start: Point, direction: Arr
     """Return a point along the direction that meets the conditions, or nearly; None if none falls.
 
     The first step is 1. After TRIALS steps, or when rounding to the net's dtype leaves nothing to
-    try, the answer is the lowest point that met the first condition.
+    try, the answer is the lowest point that met the first condition. A step at which `evaluate`
+    raises DivergenceError was too long; where no shorter one falls, that is raised.
     """
     slope = dot(start.gradient, direction)
     if not slope < 0:
         return None
     best, low, high = start, End(0.0, start.cost, slope), None
-    step = 1.0
+    step, too_far = 1.0, None
     for _ in range(TRIALS):
-        trial = evaluate(start.parameters + step * direction)
+        try:
+            trial = evaluate(start.parameters + step * direction)
+        except DivergenceError as error:
+            too_far, high = error, End(step, math.inf, math.nan)
+            step = low.step + MARGIN * (step - low.step)
+            continue
         if np.array_equal(trial.parameters, best.parameters):
             break
         end = End(step, trial.cost, dot(trial.gradient, direction))
@@ -87,6 +94,8 @@ def line_search(evaluate: Callable[[Array], Point], start: Point, direction: Arr
             break
         else:
             step = between(low, high)
+    if best is start and too_far is not None:
+        raise too_far
     return None if best is start else best
 
 

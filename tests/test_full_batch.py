@@ -6,6 +6,7 @@ from api_problems import blobs, everything, line
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
 from sklearn.datasets import load_digits
+from soak_tasks import full_batch_fits
 
 from fastbp import LBFGS, MLP, NewtonCG, SGD
 from fastbp.errors import DivergenceError
@@ -245,6 +246,11 @@ def test_sums_that_overflow_are_divergence(optimizer):
     with pytest.raises(DivergenceError, match="stopped being finite in epoch 1"):
         net.fit(X.astype(np.float64) * 1e100, y, optimizer=optimizer)
     assert_array_equal(net.parameters, before)
+
+
+def test_a_step_at_which_the_cost_overflows_is_shortened(tmp_path):
+    """A problem of the soak's: its second step was too long for float32, and ended the fit."""
+    full_batch_fits(np.random.default_rng(373111099), tmp_path)
 
 
 def test_a_net_that_is_not_finite_is_refused_as_it_is():

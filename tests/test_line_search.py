@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fastbp.errors import DivergenceError
+from fastbp.history import History
 from fastbp.line_search import C1, C2, line_search, Point, TRIALS
 
 
@@ -62,6 +64,31 @@ def test_no_step_goes_up_or_nowhere():
     assert up.trials == 0
     assert Curve(*CURVES["parabola"]).search(1.0, 0.0)[1] is None
     assert Curve(*CURVES["parabola"]).search(1.0, np.nan)[1] is None
+
+
+@pytest.mark.parametrize("limit", [1e-4, 0.3, 2.5])
+def test_a_step_so_long_that_the_cost_overflows_is_shortened(limit):
+    """As exp(z) of a Poisson net does, some steps before its minimum."""
+    parabola = Curve(*CURVES["parabola"])
+
+    def evaluate(vector):
+        if vector[0] < 3 - limit:
+            raise DivergenceError("the loss", 1, 1, 1.0, History())
+        return parabola(vector)
+
+    begin = evaluate(np.array([3.0]))
+    found = line_search(evaluate, begin, np.array([-1000.0]))
+    assert begin.cost > found.cost
+    assert 3 - limit <= found.parameters[0] < 3
+
+
+def test_an_overflow_at_every_step_is_told():
+    def evaluate(vector):
+        raise DivergenceError("the loss", 1, 1, 1.0, History())
+
+    begin = Point(np.array([3.0]), 9.0, np.array([6.0]))
+    with pytest.raises(DivergenceError):
+        line_search(evaluate, begin, np.array([-1.0]))
 
 
 def test_a_wrong_derivative_finds_no_step():
