@@ -19,7 +19,8 @@ import numpy as np
 
 from .dropout import mix
 from .jit import inlined, kernel
-from .matmul import matmul, matrix, PANEL_SIZE
+from .matmul import matmul, ROOM
+from .matrix import matrix
 from .simd import pointer
 
 AFFINE_DRAWS = 8  # draws set aside for the affine map; the noise takes those that follow
@@ -46,7 +47,7 @@ def smoothing_matrix(size: int, sigma: float, dtype) -> np.ndarray:
 
 def scratch_size(height: int, width: int) -> int:
     """Numbers that a thread needs: noise, half-smoothed noise, fields, padded image, panel."""
-    return 6 * height * width + (height + 3) * (width + 3) + PANEL_SIZE
+    return 6 * height * width + (height + 3) * (width + 3) + ROOM
 
 
 @inlined
@@ -128,7 +129,7 @@ def distort(X, distortion, smooth_rows, smooth_columns, seed, epoch, first, last
         pointer(scratch, 2 * pixels),
         pointer(scratch, 4 * pixels),
     )
-    padded, panel = pointer(scratch, 6 * pixels), pointer(scratch, scratch.size - PANEL_SIZE)
+    padded, panel = pointer(scratch, 6 * pixels), pointer(scratch, scratch.size - ROOM)
     image, target = pointer(X, 0), pointer(out, 0)
     epoch_key = mix(mix(np.uint64(seed)) + np.uint64(epoch))
     for r in range(first, last):

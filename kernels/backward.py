@@ -16,7 +16,8 @@ from .batch import finish_rows, gather_target
 from .dropout import multiply_by_dropped
 from .forward import forward_block, pack_weights
 from .jit import inlined, kernel
-from .matmul import column_range, matmul, matrix, transpose
+from .matmul import matmul
+from .matrix import column_range, matrix, transpose
 from .net import a_matrix, delta_matrix, layer_of, open_data, open_net, rows_of, weight_matrix
 from .simd import lanes, load, load_first, pointer, store_first
 from .updates import penalize, penalty

@@ -14,15 +14,22 @@ from .backward import bias_gradient, error_below, store_gradient
 from .batch import batch_weight
 from .jit import inlined, kernel
 from .layout import BLOCK_NEURONS, BLOCK_SIZE, TALL_BLOCK_NEURONS, TALL_FROM
-from .matmul import (
+from .listed import (
+    has_lists,
+    LISTED_INPUTS,
+    lists_from,
+    multiply_by_lists,
+    suits_lists,
+    transpose_and_list,
+)
+from .matmul import FEW_COLUMNS, matmul, PACK_FROM
+from .matrix import (
     column_range,
-    FEW_COLUMNS,
-    matmul,
     Matrix,
     matrix,
     pack,
-    PACK_FROM,
     pack_panels,
+    PANEL_COLUMNS,
     transpose,
 )
 from .net import a_matrix, delta_matrix, layer_of
@@ -54,7 +61,7 @@ def descend(net, trainee, rows_pass, rule, rate, t, rows, team):
     for l in range(net.depth, 0, -1):
         # W^l may change only when all of delta^(l-1) has been computed from it.
         propagate_below(net, rows_pass, l, rows, team)
-        a_below = activations_below(net, l, rows, team)
+        a_below = activations_below(net, rule, l, rows, team)
         first, last = share(layer_of(net, l).neurons, lanes(net.arena), team)
         descend_layer(net, trainee, rule, numbers, l, a_below, first, last)
     wait_for_all(team)
@@ -119,16 +126,30 @@ def propagate_below(net, rows_pass, l, rows, team):
 
 
 @inlined
-def activations_below(net, l, rows, team):
-    """a^(l-1), packed by all threads together where many products will read it."""
-    a_below = a_matrix(net, l - 1, rows)
-    if min(rows, layer_of(net, l).neurons) < PACK_FROM or a_below.columns <= FEW_COLUMNS:
+def activations_below(net, rule, l, rows, team):
+    """a^(l-1), packed by all threads together where many products will read it.
+
+    Or transposed, with lists of what is not 0, where that is less.
+    """
+    a_below, neurons = a_matrix(net, l - 1, rows), layer_of(net, l).neurons
+    if min(rows, neurons) < PACK_FROM or a_below.columns <= FEW_COLUMNS:
         return a_below
+    lists = suits_lists(a_below, neurons) and not is_plain(rule)
     wait_for_all(team)  # until nobody reads what was packed before
     first, last = share(a_below.columns, OUTER_VECTORS * lanes(net.arena), team)
-    pack_panels(column_range(a_below, first, last), advance(net.packed, first * rows))
+    if lists:
+        a_below = transpose_and_list(net, a_below, first, last)
+    else:
+        pack_panels(column_range(a_below, first, last), advance(net.packed, first * rows))
+        a_below = Matrix(net.packed, rows, a_below.columns, rows, 0)
     wait_for_all(team)
-    return Matrix(net.packed, rows, a_below.columns, rows, 0)
+    return a_below
+
+
+@inlined
+def is_plain(rule):
+    """Whether a step of this rule is a product itself: W <- (1 - eta l2) W - eta nabla_w."""
+    return rule.optimizer == SGD and rule.momentum == 0.0 and rule.l1 == 0.0
 
 
 @inlined
@@ -138,7 +159,7 @@ def descend_layer(net, trainee, rule, numbers, l, a_below, first, last):
     neurons = block_neurons(a_below, last - first)
     for j in range(first, last, neurons):
         delta = column_range(delta_matrix(net, l, rows), j, min(j + neurons, last))
-        if rows >= PACK_FROM:
+        if rows >= PACK_FROM and not has_lists(a_below):
             delta = pack(delta, net.deltas, TALL_BLOCK_NEURONS)
         descend_block(net, trainee, rule, numbers, l, j, delta, a_below)
     for j in range(first, last, BLOCK_SIZE):
@@ -154,6 +175,8 @@ def block_neurons(a_below, neurons):
     most = BLOCK_NEURONS if a_below.rows * a_below.columns <= TALL_FROM else TALL_BLOCK_NEURONS
     while most > 1 and most * a_below.columns > BLOCK_SIZE:
         most //= 2
+    if has_lists(a_below):
+        most = PANEL_COLUMNS
     neurons = max(1, neurons)  # a thread may have none
     return parts(neurons, parts(neurons, most))
 
@@ -163,19 +186,24 @@ def descend_block(net, trainee, rule, numbers, l, first, delta, a_below):
     """Apply nabla_w = delta^T a^(l-1) (BP4) to the weights of delta's neurons, from `first` on."""
     neurons, n_below = delta.columns, a_below.columns
     at = layer_of(net, l).weights + first * n_below
-    if rule.optimizer == SGD and rule.momentum == 0.0 and rule.l1 == 0.0:
-        # W <- (1 - eta l2) W - eta nabla_w is a product itself.
+    if is_plain(rule):
         W = matrix(net.parameters, at, neurons, n_below, n_below)
         matmul(-numbers.rate, transpose(delta), a_below, numbers.decay, W, net.panel)
         return
     width = OUTER_VECTORS * lanes(net.arena)
     columns = BLOCK_SIZE // width * width  # in one piece, but for very wide layers
+    if has_lists(a_below):
+        columns = LISTED_INPUTS
     for k in range(0, n_below, columns):
-        a_part = column_range(a_below, k, min(k + columns, n_below))
-        nabla_w = matrix(net.block, 0, neurons, a_part.columns, a_part.columns)
-        matmul(1.0, transpose(delta), a_part, 0.0, nabla_w, net.panel)
+        k_end = min(k + columns, n_below)
+        a_part = column_range(a_below, k, k_end)
+        nabla_w = matrix(net.block, 0, neurons, k_end - k, k_end - k)
+        if has_lists(a_below):
+            multiply_by_lists(net, delta, a_part, n_below, lists_from(a_below, k), nabla_w)
+        else:
+            matmul(1.0, transpose(delta), a_part, 0.0, nabla_w, net.panel)
         where = slice_of(net, trainee, at + k, net.block)
-        update(rule, numbers, where, neurons, a_part.columns, n_below)
+        update(rule, numbers, where, neurons, k_end - k, n_below)
 
 
 @kernel

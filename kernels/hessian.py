@@ -23,7 +23,8 @@ from .batch import finish_rows, forget_row, gather_target
 from .forward import forward_block
 from .jit import inlined, kernel
 from .losses import cost_derivative, cost_second_derivative, CROSS_ENTROPY
-from .matmul import matmul, transpose
+from .matmul import matmul
+from .matrix import transpose
 from .net import (
     a_matrix,
     delta_matrix,

@@ -23,8 +23,10 @@ from typing import NamedTuple
 import numpy as np
 
 from .activations import FROM_A
-from .matmul import PANEL_COLUMNS, PANEL_SIZE
+from .matmul import ROOM
+from .matrix import PANEL_COLUMNS, PANEL_DEPTH
 from .target import ALIGNMENT
+from .zeros import LIST_BYTES, LIST_ROWS
 
 BLOCK_ROWS = 128  # rows at a time in inference and full-batch gradients: arenas stay in cache
 # Rows that begin so many bytes apart fall into few sets of the caches and drive each other out:
@@ -145,11 +147,13 @@ def plan(sizes, activations, loss, rows, dtype, threads=1, *, trains=False, keep
         layers.append(Layer(n, row_step, *where, activation, z, a, delta, dropped, packed_weights))
     targets = place(rows * layers[-1].row_step)
     row_weights, row_costs, row_hits = place(rows), place(rows), place(rows)
-    panels = place(threads * PANEL_SIZE)
+    panels = place(threads * ROOM)
     blocks = packed = deltas = at
     if trains:
         blocks = place(threads * BLOCK_SIZE)
-        packed = place(rows * (max(sizes[:-1]) + PANEL_COLUMNS))
+        inputs, padded = max(sizes[:-1]), -(-rows // line) * line
+        lists = -(-rows // PANEL_DEPTH) * -(-inputs // LIST_ROWS) * LIST_BYTES // 4
+        packed = place(padded * (inputs + PANEL_COLUMNS) + lists)
         deltas = place(threads * rows * TALL_BLOCK_NEURONS)
     table = np.array(layers, np.int64)
     return Plan(

@@ -1,38 +1,33 @@
 """The matrix products of backpropagation, from register tiles (tiles.py).
 
-A `Matrix` is a view of numbers in somebody else's array: a pointer, a shape and two steps. It
-owns nothing, so its array must outlive it. There are three products:
+There are three:
 
     forward          z = a W^T               B = W^T has its columns side by side in memory
     delta back       delta W                 B = W has its rows side by side
     weight gradient  delta^T a               B = a has its rows side by side
 
 Outer tiles want rows of B, a panel of some columns and some depth at a time. A panel that many
-tiles will read is first packed: copied, or transposed, to where it lies densely and stays in the
-first-level cache; meanwhile the memory is asked for the next one. Where a forward product has too
-few rows for that, dot tiles take W as it is. A whole B that several products read can be packed
-before, by `pack_panels`.
+tiles will read is first packed (matrix.py), to where it stays in the first-level cache; meanwhile
+the memory is asked for the next one. Where a forward product has too few rows for that, dot tiles
+take W as it is. What is 0 in A is left out where that pays (zeros.py).
 
 C is written, A and B are read, and C must overlap neither. Each element of C is summed over the
 same stretches of depth in the same order, whichever part of C is asked for: so threads may share
 C in any way without changing a bit.
 """
 
-from typing import NamedTuple
-
 from .jit import inlined, kernel
-from .simd import (
-    advance,
-    fma,
-    lanes,
-    load,
-    load_first,
-    parts,
-    pointer,
-    prefetch,
-    store,
-    store_first,
+from .matrix import (
+    column_range,
+    Matrix,
+    pack_panels,
+    PANEL_DEPTH,
+    PANEL_SIZE,
+    row_range,
+    transpose,
 )
+from .one_row import fits_list, multiply_row_transposed, outer_product
+from .simd import advance, lanes, parts, prefetch
 from .target import ALIGNMENT, VECTOR_BYTES
 from .tiles import (
     dot_columns,
@@ -40,70 +35,32 @@ from .tiles import (
     dot_tile,
     outer_rows,
     outer_tile,
+    outer_tile_at,
     OUTER_VECTORS,
 )
-from .transpose import transpose_block
+from .zeros import has_zeros, LIST_BYTES, list_of, list_places, LIST_ROWS
 
-PANEL_DEPTH = 128  # rows of a panel: with 4 vectors of 64 bytes, 32 KB of the first-level cache
-PANEL_COLUMNS = 64  # of a panel, at most: 4 vectors of 16
-PANEL_SIZE = PANEL_DEPTH * PANEL_COLUMNS
 FEW_COLUMNS = 4  # of C: a tile's vectors would be almost empty
 PACK_FROM = 24  # rows of C from which packing a panel pays
 # A stretch of depth of so much of A and C stays in the second-level cache while the panels of so
 # many columns pass by: 512 x 2048 times 2048 x 2048 at 83 % of the FMA peak, else at 74 %.
 BLOCK_ROWS = 512
 BLOCK_COLUMNS = 256
-
-
-class Matrix(NamedTuple):
-    """Element (i, j) is at data[i * row_step + j * column_step].
-
-    A packed matrix has its panels, of whole vectors, one after the other: its column_step is 0, and
-    its row_step the number of rows that were packed, so that panel j begins at j row_step.
-    """
-
-    data: object  # pointer to element (0, 0)
-    rows: int
-    columns: int
-    row_step: int
-    column_step: int
-
-
-@kernel
-def matrix(array, start, rows, columns, row_step):
-    """View of a row-major matrix inside an array, from element `start` on."""
-    return Matrix(pointer(array, start), rows, columns, row_step, 1)
-
-
-@kernel
-def transpose(A):
-    """The same numbers, rows and columns exchanged."""
-    return Matrix(A.data, A.columns, A.rows, A.column_step, A.row_step)
-
-
-@kernel
-def row_range(A, first, last):
-    """Rows first .. last-1 of A."""
-    step = A.row_step if A.column_step != 0 else OUTER_VECTORS * lanes(A.data)
-    data = advance(A.data, first * step)
-    return Matrix(data, last - first, A.columns, A.row_step, A.column_step)
-
-
-@kernel
-def column_range(A, first, last):
-    """Columns first .. last-1 of A; of a packed one, from the beginning of a panel on."""
-    step = A.column_step if A.column_step != 0 else A.row_step
-    data = advance(A.data, first * step)
-    return Matrix(data, A.rows, last - first, A.row_step, A.column_step)
+# Depth and columns from which zeros are looked for: a look costs as much as a small tile.
+SKIP_DEPTH = 64
+SKIP_COLUMNS = 24
+# What a thread needs for a product: a panel, and behind it the lists of a block of rows (zeros.py).
+LISTS_SIZE = BLOCK_ROWS // LIST_ROWS * LIST_BYTES // 4
+ROOM = PANEL_SIZE + LISTS_SIZE
 
 
 @kernel
 def matmul(alpha, A, B, beta, C, panel):
-    """C = alpha A B + beta C; `panel` points to PANEL_SIZE elements of this thread's own."""
+    """C = alpha A B + beta C; `panel` points to ROOM elements of this thread's own."""
     if C.rows == 0 or C.columns == 0:  # a thread that has no share
         return
     if A.columns == 1 and B.column_step == 1:
-        _matmul_outer(alpha, A, B, beta, C)
+        outer_product(alpha, A, B, beta, C, panel)
         return
     is_narrow = C.columns <= FEW_COLUMNS and C.rows * C.columns <= PANEL_SIZE
     if is_narrow and A.row_step == 1 and B.column_step != 0:
@@ -112,6 +69,8 @@ def matmul(alpha, A, B, beta, C, panel):
     width = OUTER_VECTORS * lanes(C.data)
     is_dense = B.row_step <= width  # a panel as it is
     packs = B.column_step > 1 or (B.column_step == 1 and C.rows >= PACK_FROM and not is_dense)
+    skips = (packs or B.column_step == 0) and skips_zeros(A, C.columns)
+    lists = advance(panel, PANEL_SIZE)
     room = PANEL_SIZE * lanes(C.data) * 4 // VECTOR_BYTES  # in float64 half as many numbers
     while 2 * width * min(B.rows, PANEL_DEPTH) <= room:
         width *= 2  # several panels at a time: as many columns as fit into the same cache
@@ -124,6 +83,8 @@ def matmul(alpha, A, B, beta, C, panel):
             j_end = min(j + group, C.columns)
             for k in range(0, B.rows, PANEL_DEPTH):
                 A_slab = column_range(row_range(A, i, i_end), k, min(k + PANEL_DEPTH, B.rows))
+                if skips:
+                    list_places(A_slab, lists)
                 for p in range(j, j_end, width):
                     p_end = min(p + width, j_end)
                     b, ahead = _panel(B, k, p, p_end), row_range(B, 0, 0)
@@ -131,27 +92,21 @@ def matmul(alpha, A, B, beta, C, panel):
                         ahead = _panel_after(B, k, p_end, j, j_end, width)
                         b = pack_panels(b, panel)
                     C_panel = column_range(row_range(C, i, i_end), p, p_end)
-                    multiply_panel(alpha, A_slab, b, beta if k == 0 else 1.0, C_panel, ahead)
+                    share = beta if k == 0 else 1.0
+                    if skips:
+                        multiply_listed(alpha, A_slab, lists, b, share, C_panel, ahead)
+                    else:
+                        multiply_panel(alpha, A_slab, b, share, C_panel, ahead)
 
 
 @inlined
-def _matmul_outer(alpha, A, B, beta, C):
-    """C = alpha A B + beta C, of one column and one row, from the last row of C to the first.
+def skips_zeros(A, columns):
+    """Whether it pays to leave the zeros of A out of a product of so many columns.
 
-    A tile would begin and end for two multiply-adds a vector: 1.6 against 1.0 us for 30 x 784.
+    A third of the places 0 in pairs of rows: 1.1 times as fast; two thirds, as digits have: twice.
     """
-    width = lanes(C.data)
-    whole = C.columns // width * width
-    for i in range(C.rows - 1, -1, -1):
-        a, c = alpha * A.data[i * A.row_step], advance(C.data, i * C.row_step)
-        for j in range(0, whole, width):
-            b = load(B.data, j) * a
-            store(c, j, b if beta == 0.0 else fma(load(c, j), beta, b))
-        if whole < C.columns:
-            count = C.columns - whole
-            b = load_first(B.data, whole, count) * a
-            b = b if beta == 0.0 else fma(load_first(c, whole, count), beta, b)
-            store_first(c, whole, b, count)
+    is_large = A.rows >= PACK_FROM and A.columns >= SKIP_DEPTH and columns >= SKIP_COLUMNS
+    return is_large and A.column_step == 1 and has_zeros(A, A.row_step)
 
 
 @inlined
@@ -218,6 +173,22 @@ def multiply_panel(alpha, A, B, beta, C, ahead):
             )  # fmt: skip
 
 
+@kernel
+def multiply_listed(alpha, A, lists, B, beta, C, ahead):
+    """The same by the lists of A's places that are not 0, for a packed panel."""
+    width = OUTER_VECTORS * lanes(C.data)
+    asked = parts(LIST_ROWS * ahead.rows, A.rows)
+    for i in range(0, A.rows, LIST_ROWS):
+        _ask_for_rows(ahead, i // LIST_ROWS * asked, (i // LIST_ROWS + 1) * asked)
+        a, c = advance(A.data, i * A.row_step), advance(C.data, i * C.row_step)
+        for j in range(0, C.columns, width):
+            b = column_range(B, j, j + width)
+            outer_tile_at(
+                min(LIST_ROWS, A.rows - i), min(width, C.columns - j), list_of(lists, i),
+                a, A.row_step, A.column_step, b.data, width, alpha, beta, advance(c, j), C.row_step,
+            )  # fmt: skip
+
+
 @inlined
 def _ask_for_rows(A, first, last):
     """Ask the memory for rows of A, whose columns lie side by side.
@@ -232,9 +203,12 @@ def _ask_for_rows(A, first, last):
 
 
 @kernel
-def matmul_transposed(A, B, C):
+def matmul_transposed(A, B, C, panel):
     """C = A B^T by dot tiles, for few rows or columns of C, where packing B would not pay."""
     if C.rows == 0 or C.columns == 0:  # a thread that has no share
+        return
+    if A.rows == 1 and fits_list(A):
+        multiply_row_transposed(A, B, C, panel)
         return
     n_tiles = parts(C.rows, DOT_ROWS)
     rows = parts(C.rows, n_tiles)
@@ -258,32 +232,3 @@ def _multiply_rows_transposed(A, B, C):
         b, c = advance(B.data, j * B.row_step), advance(C.data, j)
         dot_tile(C.rows, width, A.columns, A.data, A.row_step, b, B.row_step, c, C.row_step)
         j += width
-
-
-@kernel
-def pack_panels(B, data):
-    """Copy B, panel by panel; return the packed matrix."""
-    width = OUTER_VECTORS * lanes(data)
-    for j in range(0, B.columns, width):
-        pack(column_range(B, j, min(j + width, B.columns)), advance(data, j * B.rows), width)
-    return Matrix(data, B.rows, B.columns, B.rows, 0)
-
-
-@inlined
-def pack(B, data, row_step):
-    """Copy B, or transpose it, to where its rows lie close together; return that."""
-    width = lanes(data)
-    if B.column_step == 1:
-        for k in range(B.rows):
-            for j in range(0, B.columns, width):
-                numbers = load_first(B.data, k * B.row_step + j, B.columns - j)
-                store(data, k * row_step + j, numbers)
-    else:
-        for j in range(0, B.columns, width):
-            for k in range(0, B.rows, width):
-                transpose_block(
-                    advance(B.data, j * B.column_step + k), B.column_step,
-                    B.columns - j, B.rows - k,
-                    advance(data, k * row_step + j), row_step,
-                )  # fmt: skip
-    return Matrix(data, B.rows, B.columns, row_step, 1)

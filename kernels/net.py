@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from .jit import inlined, kernel
 from .layout import BLOCK_SIZE, Layer, Plan, TALL_BLOCK_NEURONS
-from .matmul import Matrix, matrix, PANEL_SIZE
+from .matmul import ROOM
+from .matrix import Matrix, matrix
 from .simd import advance, pointer
 
 PACK_WEIGHTS_FROM = 4  # blocks of rows: packing costs as much as it saves in one
@@ -89,7 +90,7 @@ def _net(layers, depth, numbers, parameters, arena, thread, n_rows):
         costs,
         hits,
         pointer(arena, blocks + thread * BLOCK_SIZE),
-        pointer(arena, panels + thread * PANEL_SIZE),
+        pointer(arena, panels + thread * ROOM),
         pointer(arena, packed),
         pointer(arena, deltas + thread * rows * TALL_BLOCK_NEURONS),
     )

@@ -12,6 +12,8 @@ The shapes, in vectors, fill the register file: 6 x 4 accumulators and the 4 + 1
 need for 32 registers (110 of 117 GFLOP/s measured; 12 x 2 gives 85, 10 x 2 116), 4 x 3 for 16.
 """
 
+from itertools import product
+
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
@@ -29,6 +31,7 @@ from .emit import (
     VectorType,
 )
 from .target import VECTOR_BYTES
+from .zeros import LIST_ROWS
 
 _REGISTERS = 32 if VECTOR_BYTES == 64 else 16
 
@@ -92,6 +95,62 @@ def _emit_shape_switch(builder, rows, columns, shapes, emit_tile):
     builder.position_at_end(end)
 
 
+def _emit_outer_tiles(builder, vector, shapes, arguments, depth, place):
+    """Emit outer tiles of some shapes (rows, vectors), over depth numbers k -> place(k)."""
+    rows, columns, a, a_row, a_column, b, b_row, alpha, beta, c, c_row = arguments
+    lanes = vector.count
+    vectors = builder.sdiv(builder.add(columns, _INT(lanes - 1)), _INT(lanes))
+    full_lanes = builder.mul(builder.sub(vectors, _INT(1)), _INT(lanes))
+    tail = emit_loop_mask(builder, builder.sub(columns, full_lanes), lanes)
+    is_whole = builder.icmp_signed("==", columns, _INT(OUTER_VECTORS * lanes))
+    vectors = builder.select(is_whole, _INT(WHOLE), vectors)
+    # With beta = 0 nothing is read: C may hold anything.
+    adds = builder.fcmp_unordered("!=", beta, ir.Constant(beta.type, 0))
+    alpha = emit_broadcast(builder, alpha, lanes)
+    beta = emit_broadcast(builder, beta, lanes)
+
+    def write(sums, masks, adds_old):
+        for n, value in enumerate(sums):
+            i, j = divmod(n, len(masks))
+            mask = masks[j]
+            c_ij = builder.gep(c, [builder.add(builder.mul(c_row, _INT(i)), _INT(j * lanes))])
+            new = builder.fmul(value, alpha)
+            if adds_old:
+                new = emit_fma(builder, emit_load(builder, c_ij, vector, mask), beta, new)
+            emit_store(builder, new, c_ij, mask)
+
+    def emit_tile(n_rows, n_vectors):
+        masks = [None] * (n_vectors - 1) + [tail]
+        if n_vectors == WHOLE:
+            n_vectors, masks = OUTER_VECTORS, [None] * OUTER_VECTORS
+        a_rows = [builder.gep(a, [builder.mul(a_row, _INT(i))]) for i in range(n_rows)]
+
+        def multiply_add(n, sums):
+            k = place(n)
+            b_k = builder.gep(b, [builder.mul(k, b_row)])
+            b_vectors = [
+                emit_load(builder, builder.gep(b_k, [_INT(j * lanes)]), vector, mask)
+                for j, mask in enumerate(masks)
+            ]
+            a_k = builder.mul(k, a_column)
+            updated = []
+            for i in range(n_rows):
+                a_ik = emit_broadcast(builder, builder.load(builder.gep(a_rows[i], [a_k])), lanes)
+                for j in range(n_vectors):
+                    updated.append(emit_fma(builder, a_ik, b_vectors[j], sums[i * n_vectors + j]))
+            return updated
+
+        zeros = [ir.Constant(vector, None)] * (n_rows * n_vectors)
+        sums = _emit_depth_loop(builder, depth, zeros, multiply_add)
+        with builder.if_else(adds) as (then, otherwise):
+            with then:
+                write(sums, masks, adds_old=True)
+            with otherwise:
+                write(sums, masks, adds_old=False)
+
+    _emit_shape_switch(builder, rows, vectors, shapes, emit_tile)
+
+
 @intrinsic
 def outer_tile(
     typingctx, rows, columns, depth, a, a_row, a_column, b, b_row, alpha, beta, c, c_row
@@ -102,70 +161,77 @@ def outer_tile(
     side; pointers to their first elements, and steps in elements.
     """
     vector = llvm_type(VectorType(a.dtype))
-    lanes = vector.count
 
     def emit(context, builder, signature, arguments):
-        rows, columns, depth, a, a_row, a_column, b, b_row, alpha, beta, c, c_row = arguments
-        vectors = builder.sdiv(builder.add(columns, _INT(lanes - 1)), _INT(lanes))
-        full_lanes = builder.mul(builder.sub(vectors, _INT(1)), _INT(lanes))
-        tail = emit_loop_mask(builder, builder.sub(columns, full_lanes), lanes)
-        is_whole = builder.icmp_signed("==", columns, _INT(OUTER_VECTORS * lanes))
-        vectors = builder.select(is_whole, _INT(WHOLE), vectors)
-        # With beta = 0 nothing is read: C may hold anything.
-        adds = builder.fcmp_unordered("!=", beta, ir.Constant(beta.type, 0))
-        alpha = emit_broadcast(builder, alpha, lanes)
-        beta = emit_broadcast(builder, beta, lanes)
-
-        def write(sums, masks, adds_old):
-            for n, value in enumerate(sums):
-                i, j = divmod(n, len(masks))
-                mask = masks[j]
-                c_ij = builder.gep(c, [builder.add(builder.mul(c_row, _INT(i)), _INT(j * lanes))])
-                new = builder.fmul(value, alpha)
-                if adds_old:
-                    new = emit_fma(builder, emit_load(builder, c_ij, vector, mask), beta, new)
-                emit_store(builder, new, c_ij, mask)
-
-        def emit_tile(n_rows, n_vectors):
-            masks = [None] * (n_vectors - 1) + [tail]
-            if n_vectors == WHOLE:
-                n_vectors, masks = OUTER_VECTORS, [None] * OUTER_VECTORS
-            a_rows = [builder.gep(a, [builder.mul(a_row, _INT(i))]) for i in range(n_rows)]
-
-            def multiply_add(k, sums):
-                b_k = builder.gep(b, [builder.mul(k, b_row)])
-                b_vectors = [
-                    emit_load(builder, builder.gep(b_k, [_INT(j * lanes)]), vector, mask)
-                    for j, mask in enumerate(masks)
-                ]
-                a_k = builder.mul(k, a_column)
-                updated = []
-                for i in range(n_rows):
-                    a_ik = emit_broadcast(
-                        builder, builder.load(builder.gep(a_rows[i], [a_k])), lanes
-                    )
-                    for j in range(n_vectors):
-                        updated.append(
-                            emit_fma(builder, a_ik, b_vectors[j], sums[i * n_vectors + j])
-                        )
-                return updated
-
-            zeros = [ir.Constant(vector, None)] * (n_rows * n_vectors)
-            sums = _emit_depth_loop(builder, depth, zeros, multiply_add)
-            with builder.if_else(adds) as (then, otherwise):
-                with then:
-                    write(sums, masks, adds_old=True)
-                with otherwise:
-                    write(sums, masks, adds_old=False)
-
+        rows, columns, depth, *others = arguments
         shapes = [(i, j) for j, most in OUTER_ROWS.items() for i in range(1, most + 1)]
         shapes += [(i, WHOLE) for i in range(1, OUTER_ROWS[OUTER_VECTORS] + 1)]
-        _emit_shape_switch(builder, rows, vectors, shapes, emit_tile)
+        _emit_outer_tiles(builder, vector, shapes, [rows, columns, *others], depth, lambda k: k)
         return context.get_dummy_value()
 
     size = types.intp
     arguments = (size, size, size, a, size, size, b, size, a.dtype, a.dtype, c, size)
     return types.void(*arguments), emit
+
+
+@intrinsic
+def outer_tile_at(
+    typingctx, rows, columns, places, a, a_row, a_column, b, b_row, alpha, beta, c, c_row
+):
+    """The same for at most LIST_ROWS rows, over the places of a list (zeros.py)."""
+    vector = llvm_type(VectorType(a.dtype))
+
+    def emit(context, builder, signature, arguments):
+        rows, columns, places, *others = arguments
+        shapes = list(product(range(1, LIST_ROWS + 1), (*OUTER_ROWS, WHOLE)))
+        depth = builder.zext(builder.load(places), ir.IntType(64))
+
+        def place(n):
+            at = builder.gep(places, [builder.add(n, _INT(1))])
+            return builder.zext(builder.load(at), ir.IntType(64))
+
+        _emit_outer_tiles(builder, vector, shapes, [rows, columns, *others], depth, place)
+        return context.get_dummy_value()
+
+    size = types.intp
+    arguments = (size, size, places, a, size, size, b, size, a.dtype, a.dtype, c, size)
+    return types.void(*arguments), emit
+
+
+def _emit_dot_tiles(builder, vector, shapes, arguments, count, place):
+    """Emit dot tiles of some shapes, over `count` whole vectors n -> place(n), and the rest."""
+    rows, columns, depth, a, a_row, b, b_row, c, c_row = arguments
+    lanes = vector.count
+    tail_start = builder.and_(depth, _INT(-lanes))
+    tail = emit_mask(builder, builder.sub(depth, tail_start), lanes)
+    written = emit_mask(builder, columns, lanes)
+
+    def emit_tile(n_rows, n_columns):
+        a_rows = [builder.gep(a, [builder.mul(a_row, _INT(i))]) for i in range(n_rows)]
+        b_rows = [builder.gep(b, [builder.mul(b_row, _INT(j))]) for j in range(n_columns)]
+
+        def multiply_add_at(at, sums, mask):
+            a_vectors = [emit_load(builder, builder.gep(p, [at]), vector, mask) for p in a_rows]
+            updated = list(sums)
+            for j in range(n_columns):
+                b_j = emit_load(builder, builder.gep(b_rows[j], [at]), vector, mask)
+                for i in range(n_rows):
+                    n = i * n_columns + j
+                    updated[n] = emit_fma(builder, a_vectors[i], b_j, sums[n])
+            return updated
+
+        def multiply_add(n, sums):
+            return multiply_add_at(place(n), sums, None)
+
+        zeros = [ir.Constant(vector, None)] * (n_rows * n_columns)
+        sums = _emit_depth_loop(builder, count, zeros, multiply_add)
+        sums = multiply_add_at(tail_start, sums, tail)
+        for i in range(n_rows):
+            row = sums[i * n_columns : (i + 1) * n_columns]
+            total = emit_halves_tree(builder, row, builder.fadd)
+            emit_store(builder, total, builder.gep(c, [builder.mul(c_row, _INT(i))]), written)
+
+    _emit_shape_switch(builder, rows, columns, shapes, emit_tile)
 
 
 @intrinsic
@@ -179,43 +245,33 @@ def dot_tile(typingctx, rows, columns, depth, a, a_row, b, b_row, c, c_row):
     lanes = vector.count
 
     def emit(context, builder, signature, arguments):
-        rows, columns, depth, a, a_row, b, b_row, c, c_row = arguments
-        whole = builder.sdiv(depth, _INT(lanes))
-        tail_start = builder.mul(whole, _INT(lanes))
-        tail = emit_mask(builder, builder.sub(depth, tail_start), lanes)
-        written = emit_mask(builder, columns, lanes)
-
-        def emit_tile(n_rows, n_columns):
-            a_rows = [builder.gep(a, [builder.mul(a_row, _INT(i))]) for i in range(n_rows)]
-            b_rows = [builder.gep(b, [builder.mul(b_row, _INT(j))]) for j in range(n_columns)]
-
-            def multiply_add_at(at, sums, mask):
-                a_vectors = [emit_load(builder, builder.gep(p, [at]), vector, mask) for p in a_rows]
-                updated = list(sums)
-                for j in range(n_columns):
-                    b_j = emit_load(builder, builder.gep(b_rows[j], [at]), vector, mask)
-                    for i in range(n_rows):
-                        n = i * n_columns + j
-                        updated[n] = emit_fma(builder, a_vectors[i], b_j, sums[n])
-                return updated
-
-            def multiply_add(k, sums):
-                return multiply_add_at(builder.mul(k, _INT(lanes)), sums, None)
-
-            zeros = [ir.Constant(vector, None)] * (n_rows * n_columns)
-            sums = _emit_depth_loop(builder, whole, zeros, multiply_add)
-            sums = multiply_add_at(tail_start, sums, tail)
-            for i in range(n_rows):
-                row = sums[i * n_columns : (i + 1) * n_columns]
-                total = emit_halves_tree(builder, row, builder.fadd)
-                emit_store(builder, total, builder.gep(c, [builder.mul(c_row, _INT(i))]), written)
-
+        whole = builder.sdiv(arguments[2], _INT(lanes))
         shapes = [(i, j) for i, most in DOT_COLUMNS.items() for j in range(1, min(most, lanes) + 1)]
-        _emit_shape_switch(builder, rows, columns, shapes, emit_tile)
+        _emit_dot_tiles(
+            builder, vector, shapes, arguments, whole, lambda n: builder.mul(n, _INT(lanes))
+        )
         return context.get_dummy_value()
 
     size = types.intp
     return types.void(size, size, size, a, size, b, size, c, size), emit
+
+
+@intrinsic
+def dot_tile_at(typingctx, columns, places, count, depth, a, b, b_row, c):
+    """The same for one row, over the whole vectors at some places, and what is left behind all."""
+    vector = llvm_type(VectorType(a.dtype))
+
+    def emit(context, builder, signature, arguments):
+        columns, places, count, depth, a, b, b_row, c = arguments
+        shapes = [(1, j) for j in range(1, min(DOT_COLUMNS[1], vector.count) + 1)]
+        full = [_INT(1), columns, depth, a, depth, b, b_row, c, columns]
+        _emit_dot_tiles(
+            builder, vector, shapes, full, count, lambda n: builder.load(builder.gep(places, [n]))
+        )
+        return context.get_dummy_value()
+
+    size = types.intp
+    return types.void(size, places, size, size, a, b, size, c), emit
 
 
 @intrinsic

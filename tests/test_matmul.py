@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from networks import Guarded
 
 from fastbp.kernels.jit import kernel
-from fastbp.kernels.matmul import (
+from fastbp.kernels.matmul import matmul, ROOM
+from fastbp.kernels.matrix import (
     column_range,
-    matmul,
     matrix,
-    PANEL_SIZE,
     row_range,
     transpose,
 )
@@ -75,7 +74,7 @@ class Product:
         c = self.padded(self.start)
         for part in parts or [(0, rows, 0, columns)]:
             # What a panel was packed with before is as good as NaN.
-            panel = self.guarded.array(np.full(PANEL_SIZE, np.nan, self.dtype))
+            panel = self.guarded.array(np.full(ROOM, np.nan, self.dtype))
             multiply(self.product, alpha, self.a, self.b, beta, c, self.shape, part, panel)
         self.guarded.check()
         assert np.isnan(c[:, columns:]).all()

@@ -1,0 +1,82 @@
+"""BP4 where many inputs are 0, by lists (zeros.py): nabla_w^T = (a^(l-1))^T delta^l.
+
+Two inputs side by side are 0 in the same rows, as two pixels are in most digits. So all threads
+together transpose a^(l-1), and list for each pair of inputs the rows where one of them is not 0.
+nabla_w^T comes out, by blocks of some neurons, and is transposed in cache. It has the same bits.
+"""
+
+from .jit import inlined
+from .layout import BLOCK_SIZE
+from .matmul import multiply_listed, PACK_FROM, SKIP_DEPTH
+from .matrix import (
+    column_range,
+    Matrix,
+    matrix,
+    pack,
+    pack_panels,
+    PANEL_COLUMNS,
+    PANEL_DEPTH,
+    row_range,
+    transpose,
+)
+from .simd import advance, lanes, parts
+from .zeros import has_zeros, list_of, list_places, LIST_ROWS
+
+LISTED_FROM = 2 * PACK_FROM  # rows; for 32 rows of 784 -> 100 lists cost 7 us more than they save
+LISTED_INPUTS = BLOCK_SIZE // 2 // PANEL_COLUMNS  # of a block: nabla_w and its transpose fit
+
+
+@inlined
+def suits_lists(a_below, neurons):
+    """Whether it pays to leave the zeros of a^(l-1) out of the gradient of so many neurons."""
+    is_large = a_below.rows >= LISTED_FROM and a_below.columns >= SKIP_DEPTH
+    return is_large and neurons >= PACK_FROM and has_zeros(a_below, 1)
+
+
+@inlined
+def has_lists(a_below):
+    """Whether this is what `transpose_and_list` returned: elsewhere columns lie side by side."""
+    return a_below.row_step == 1
+
+
+@inlined
+def transpose_and_list(net, a_below, first, last):
+    """a^(l-1) as a view of its transpose, of which a thread writes inputs first .. last-1."""
+    rows, n_below, width = a_below.rows, a_below.columns, lanes(net.arena)
+    step = parts(rows, width) * width
+    part = transpose(column_range(a_below, first, last))
+    a_T = pack(part, advance(net.packed, first * step), step)
+    listed = Matrix(net.packed, rows, n_below, 1, step)
+    lists = lists_from(listed, first)
+    for r in range(0, rows, PANEL_DEPTH):
+        list_places(column_range(a_T, r, min(r + PANEL_DEPTH, rows)), lists)
+        lists = next_stretch(lists, n_below)
+    return listed
+
+
+@inlined
+def lists_from(listed, first):
+    """Lists of the first stretch of rows, for inputs from `first` on, an even number.
+
+    They lie behind the transposed numbers, and those of the next stretch behind them.
+    """
+    return list_of(advance(listed.data, listed.columns * listed.column_step), first)
+
+
+@inlined
+def next_stretch(lists, n_below):
+    """Lists of the next PANEL_DEPTH rows."""
+    return list_of(lists, parts(n_below, LIST_ROWS) * LIST_ROWS)
+
+
+@inlined
+def multiply_by_lists(net, delta, a_below, n_below, lists, nabla_w):
+    """nabla_w = (delta^l)^T a^(l-1) of some of the n_below inputs, whose lists these are."""
+    product = matrix(net.block, BLOCK_SIZE // 2, a_below.columns, delta.columns, PANEL_COLUMNS)
+    for r in range(0, delta.rows, PANEL_DEPTH):
+        r_end = min(r + PANEL_DEPTH, delta.rows)
+        a_T, panel = transpose(row_range(a_below, r, r_end)), row_range(delta, r, r_end)
+        panel, nothing = pack_panels(panel, net.panel), row_range(delta, 0, 0)
+        multiply_listed(1.0, a_T, lists, panel, 0.0 if r == 0 else 1.0, product, nothing)
+        lists = next_stretch(lists, n_below)
+    pack(transpose(product), nabla_w.data, nabla_w.row_step)
