@@ -70,20 +70,18 @@ INFERENCE_ROWS = 10000
 def examples(cell: Cell) -> tuple[np.ndarray, np.ndarray]:
     """Return X (rows, n_0) in float32, and y: labels, or targets (rows, 1) of a regression.
 
-    784 columns look like handwritten digits: four numbers of five are 0. Some rows come again and
-    again, which saves the time to draw them; in memory all of them are there. Nobody may change
-    them: the next caller gets the same arrays.
+    784 columns are the digits that are part of fastbp. They come again and again; in memory all of
+    them are there. Nobody may change them: the next caller gets the same arrays.
     """
-    rng = np.random.default_rng(0)
-    n_inputs, n_outputs = cell.sizes[0], cell.sizes[-1]
-    count = min(cell.rows, DISTINCT_ROWS)
+    n_inputs, count = cell.sizes[0], min(cell.rows, DISTINCT_ROWS)
     if cell.output == "linear":
-        X = rng.uniform(-1, 1, (count, n_inputs)).astype(np.float32)
+        X = np.random.default_rng(0).uniform(-1, 1, (count, n_inputs)).astype(np.float32)
         y = 0.5 * np.sin(2 * X.sum(axis=1, keepdims=True))
     else:
-        X = rng.random((count, n_inputs), dtype=np.float32)
-        X[rng.random(X.shape, dtype=np.float32) < 0.8] = 0
-        y = (X @ rng.standard_normal((n_inputs, n_outputs), dtype=np.float32)).argmax(axis=1)
+        from fastbp.datasets import load_mnist_sample
+
+        sample = load_mnist_sample()
+        X, y = sample.train_images[:count] / np.float32(255), sample.train_labels[:count]
     again = np.arange(cell.rows) % count
     rows = aligned((cell.rows, n_inputs))
     np.take(X, again, axis=0, out=rows, mode="clip")  # which needs no memory of its own
