@@ -5,7 +5,7 @@ together transpose a^(l-1), and list for each pair of inputs the rows where one 
 nabla_w^T comes out, by blocks of some neurons, and is transposed in cache. It has the same bits.
 """
 
-from .jit import inlined
+from .jit import inlined, kernel
 from .layout import BLOCK_SIZE
 from .matmul import multiply_listed, PACK_FROM, SKIP_DEPTH
 from .matrix import (
@@ -39,7 +39,7 @@ def has_lists(a_below):
     return a_below.row_step == 1
 
 
-@inlined
+@kernel
 def transpose_and_list(net, a_below, first, last):
     """a^(l-1) as a view of its transpose, of which a thread writes inputs first .. last-1."""
     rows, n_below, width = a_below.rows, a_below.columns, lanes(net.arena)
@@ -69,7 +69,7 @@ def next_stretch(lists, n_below):
     return list_of(lists, parts(n_below, LIST_ROWS) * LIST_ROWS)
 
 
-@inlined
+@kernel
 def multiply_by_lists(net, delta, a_below, n_below, lists, nabla_w):
     """nabla_w = (delta^l)^T a^(l-1) of some of the n_below inputs, whose lists these are."""
     product = matrix(net.block, BLOCK_SIZE // 2, a_below.columns, delta.columns, PANEL_COLUMNS)
