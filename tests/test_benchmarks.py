@@ -205,3 +205,15 @@ def test_the_table_of_the_drop_in(tmp_path):
 def test_the_readme_has_a_place_for_the_tables(markers):
     readme = (SUITE.parent / "README.md").read_text()
     assert 0 < readme.find(markers[0]) < readme.find(markers[1])
+
+
+def test_there_is_data_for_nets_of_any_width():
+    code = """
+from benchmarks.cells import Cell, MODERN, examples
+for n_inputs in (1, 12, 784):
+    X, y = examples(Cell((n_inputs, 12, 10), *MODERN, 7, 21))
+    print(X.shape, X.dtype, y.shape, (X == 0).mean() > 0.5)
+"""
+    *others, digits = run_in_suite(code).splitlines()
+    assert others == [f"(21, {n}) float32 (21,) False" for n in (1, 12)]
+    assert digits == "(21, 784) float32 (21,) True"

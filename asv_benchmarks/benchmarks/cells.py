@@ -34,7 +34,10 @@ class Cell(NamedTuple):
 
     @property
     def step_flops(self) -> int:
-        """Operations in a step's matrix products: there is no delta to send below layer 1."""
+        """Operations in a step's matrix products, as if no zero were left out.
+
+        There is no delta to send below layer 1.
+        """
         layers = [n * n_below for n_below, n in pairwise(self.sizes)]
         return 2 * self.batch * (3 * sum(layers) - layers[0])
 
@@ -70,18 +73,23 @@ INFERENCE_ROWS = 10000
 def examples(cell: Cell) -> tuple[np.ndarray, np.ndarray]:
     """Return X (rows, n_0) in float32, and y: labels, or targets (rows, 1) of a regression.
 
-    784 columns are the digits that are part of fastbp. They come again and again; in memory all of
-    them are there. Nobody may change them: the next caller gets the same arrays.
+    784 columns are the digits that are part of fastbp, others random numbers. They come again and
+    again; in memory all of them are there. Nobody may change them: the next caller gets the same
+    arrays.
     """
-    n_inputs, count = cell.sizes[0], min(cell.rows, DISTINCT_ROWS)
-    if cell.output == "linear":
-        X = np.random.default_rng(0).uniform(-1, 1, (count, n_inputs)).astype(np.float32)
-        y = 0.5 * np.sin(2 * X.sum(axis=1, keepdims=True))
-    else:
+    rng = np.random.default_rng(0)
+    n_inputs, n_outputs = cell.sizes[0], cell.sizes[-1]
+    count = min(cell.rows, DISTINCT_ROWS)
+    if n_inputs == 784:
         from fastbp.datasets import load_mnist_sample
 
         sample = load_mnist_sample()
         X, y = sample.train_images[:count] / np.float32(255), sample.train_labels[:count]
+    elif cell.output == "linear":
+        X = rng.uniform(-1, 1, (count, n_inputs)).astype(np.float32)
+        y = 0.5 * np.sin(2 * X.sum(axis=1, keepdims=True))
+    else:
+        X, y = rng.random((count, n_inputs), np.float32), rng.integers(n_outputs, size=count)
     again = np.arange(cell.rows) % count
     rows = aligned((cell.rows, n_inputs))
     np.take(X, again, axis=0, out=rows, mode="clip")  # which needs no memory of its own
