@@ -61,7 +61,7 @@ def line_search(evaluate: Callable[[Array], Point], start: Point, direction: Arr
 
     The first step is 1. After TRIALS steps, or when rounding to the net's dtype leaves nothing to
     try, the answer is the lowest point that met the first condition. A step at which `evaluate`
-    raises DivergenceError was too long; where no shorter one falls, that is raised.
+    raises DivergenceError was too long; where all of them were, that is raised.
     """
     slope = dot(start.gradient, direction)
     if not slope < 0:
@@ -75,6 +75,7 @@ def line_search(evaluate: Callable[[Array], Point], start: Point, direction: Arr
             too_far, high = error, End(step, math.inf, math.nan)
             step = low.step + MARGIN * (step - low.step)
             continue
+        too_far = None
         if np.array_equal(trial.parameters, best.parameters):
             break
         end = End(step, trial.cost, dot(trial.gradient, direction))
@@ -94,7 +95,7 @@ def line_search(evaluate: Callable[[Array], Point], start: Point, direction: Arr
             break
         else:
             step = between(low, high)
-    if best is start and too_far is not None:
+    if too_far is not None and best is start:
         raise too_far
     return None if best is start else best
 

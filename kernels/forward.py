@@ -40,7 +40,7 @@ def forward_layer(net, a_below, l, rows, first, last):
 
 @inlined
 def suits_dot_tiles(a_below, neurons, skips):
-    """Whether W is best read as it lies, for all neurons of a layer; `skips`: a's zeros are not.
+    """Whether W is best read as it lies, for all neurons; `skips`: else a's zeros are left out.
 
     The layer decides, not a thread's part of it: bits must not depend on the number of threads.
     """

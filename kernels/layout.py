@@ -6,8 +6,9 @@
                                              a^0 holds the gathered rows of X
                  for the batch               targets (rows, row_step of the last layer),
                                              weight, cost and hit of each row
-                 for each thread             a panel (matmul.py)
-                 to train                    a^(l-1), packed for the gradient (descent.py);
+                 for each thread             a panel, and lists of what is not 0 (matmul.py)
+                 to train                    a^(l-1), packed for the gradient (descent.py), or
+                                             transposed, with such lists (listed.py);
                                              for each thread a block of the weight gradient and
                                              some columns of delta^l, packed
                  otherwise                   every (W^l)^T, packed for many rows (forward.py)

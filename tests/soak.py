@@ -4,7 +4,7 @@
 
 Every result is compared with naive.py. At the end it says how much memory each task left behind
 after the first minute, and how fast the process grew, and exits with 1 if either was more than is
-allowed. The first shows leaks of a few bytes; the second, what is not allocated by the C library.
+allowed. The first shows leaks of a few bytes; the second also memory that malloc knows nothing of.
 Linux only, with glibc 2.33 or later.
 """
 

@@ -91,6 +91,17 @@ def test_an_overflow_at_every_step_is_told():
         line_search(evaluate, begin, np.array([-1.0]))
 
 
+def test_an_overflow_is_not_told_where_shorter_steps_do_not_fall():
+    """Near a minimum, whose last digits hide that the direction goes down."""
+
+    def evaluate(vector):
+        if vector[0] < 2.5:
+            raise DivergenceError("the loss", 1, 1, 1.0, History())
+        return Point(vector, 9.0, np.array([6.0]))
+
+    assert line_search(evaluate, evaluate(np.array([3.0])), np.array([-1.0])) is None
+
+
 def test_a_wrong_derivative_finds_no_step():
     """As near a minimum, where the cost's last digits say otherwise than the derivative."""
     _, found = Curve(lambda w: w, lambda w: -1.0).search(1.0, 1.0)

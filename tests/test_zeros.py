@@ -202,7 +202,7 @@ def test_a_weight_that_meets_zeros_only_is_left_alone_by_its_gradient(dtype):
 
 
 @DTYPES
-@pytest.mark.parametrize("columns", [1, 15, 64, 784, 5000])
+@pytest.mark.parametrize("columns", [1, 15, 64, 784, 70_000])
 def test_one_row_is_as_it_is_among_others(columns, dtype):
     """Vectors of zeros are passed over; the sums are those of dot tiles of several rows."""
     rng = np.random.default_rng(0)
@@ -215,7 +215,7 @@ def test_one_row_is_as_it_is_among_others(columns, dtype):
 
 
 @pytest.mark.parametrize("l2", [0.0, 0.01])
-@pytest.mark.parametrize("columns", [3, 64, 786])
+@pytest.mark.parametrize("columns", [3, 64, 786, 70_000])
 def test_single_examples_train_as_in_the_reference(columns, l2):
     rng = np.random.default_rng(0)
     X, y = digits(rng, 20, columns), rng.integers(0, 3, 20)
