@@ -8,8 +8,6 @@ their nabla_w and updates their weights.
 
 from typing import NamedTuple
 
-import numpy as np
-
 from .backward import bias_gradient, error_below, store_gradient
 from .batch import batch_weight
 from .jit import inlined, kernel
@@ -112,8 +110,7 @@ def slice_of(net, trainee, at, g):
 def update_biases(net, trainee, rule, numbers, layer, first, last, nabla_b):
     """Apply the rule to biases first .. last-1; penalties and decay do not act on them."""
     where, count = slice_of(net, trainee, layer.biases + first, nabla_b), last - first
-    # np.int64: numba would compile `update` once more for a literal 1.
-    update(rule, without_penalties(numbers), where, np.int64(1), count, count)
+    update(rule, without_penalties(numbers), where, 1, count, count)
 
 
 @inlined

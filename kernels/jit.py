@@ -21,7 +21,7 @@ from pathlib import Path
 
 import llvmlite.binding as llvm
 import numba
-from numba.core import config, event, serialize
+from numba.core import config, event, serialize, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
 from .compiler import is_native, KernelCompiler
@@ -201,6 +201,7 @@ class _KernelCache(FunctionCache):
 def kernel(function):
     """Compile `function` on its first call, with the flags of all kernels; keep it on disk."""
     dispatcher = numba.njit(pipeline_class=KernelCompiler, **FLAGS)(function)
+    dispatcher.get_call_template = _for_any_constant(dispatcher.get_call_template)
     if _CACHE_FOLDER is not None:
         # The setting is global to numba, so it is changed for this one call only.
         before = config.CACHE_DIR
@@ -210,6 +211,18 @@ def kernel(function):
         finally:
             config.CACHE_DIR = before
     return dispatcher
+
+
+def _for_any_constant(get_call_template):
+    """Numba's answer to a call inside a kernel, which would compile anew for each constant in it.
+
+    A tenth of all compilations was for a 0 or a 1.
+    """
+
+    def answer(arguments, keywords):
+        return get_call_template(tuple(map(types.unliteral, arguments)), keywords)
+
+    return answer
 
 
 def inlined(function):

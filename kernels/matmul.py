@@ -83,7 +83,7 @@ def _matmul_by_lists(alpha, A, B, beta, C, panel, packs):
 @inlined
 def _multiply_panels(alpha, A, B, beta, C, panel, packs, skips):
     """C = alpha A B + beta C, a panel of B after the other; `skips`: by lists of A's places."""
-    lists = advance(panel, PANEL_SIZE)
+    lists = list_of(advance(panel, PANEL_SIZE), 0)
     width = OUTER_VECTORS * lanes(C.data)
     room = PANEL_SIZE * lanes(C.data) * 4 // VECTOR_BYTES  # in float64 half as many numbers
     while 2 * width * min(B.rows, PANEL_DEPTH) <= room:

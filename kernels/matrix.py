@@ -8,7 +8,7 @@ where they lie densely.
 
 from typing import NamedTuple
 
-from .jit import inlined, kernel
+from .jit import kernel
 from .simd import advance, lanes, load_first, parts, pointer, store
 from .tiles import OUTER_VECTORS
 from .transpose import transpose_block
@@ -69,12 +69,13 @@ def pack_panels(B, data):
     return Matrix(data, B.rows, B.columns, B.rows, 0)
 
 
-@inlined
+@kernel
 def pack(B, data, row_step):
     """Copy B, or transpose it, to where its rows lie close together; return that.
 
     Whole vectors are written, from the last columns to the first, so that a row may begin where
-    the one before ends.
+    the one before ends. It is long, so it is no part of those who call it: a tenth of the seconds
+    of compiling.
     """
     width = lanes(data)
     if B.column_step == 1:

@@ -282,6 +282,34 @@ def test_only_what_python_calls_becomes_machine_code_and_is_kept(package, tmp_pa
     assert run(CALL_PART, package, FASTBP_CACHE_DIR=str(cache)) == "4.5 0 [0, 1]"
 
 
+CONSTANTS = """
+from .simd import pointer
+
+@kernel
+def probe_place(x, i):
+    store_first(x, i, load_first(x, i, 1) + 1, 1)
+
+@kernel
+def probe_places(x):
+    probe_place(pointer(x, 0), 0)
+    probe_place(pointer(x, 0), 1)
+    probe_place(pointer(x, 0), x.size - 1)
+"""
+CALL_CONSTANTS = """
+import numpy as np
+from fastbp.kernels import jit, probe
+x = np.array([2.5, 0.5])
+probe.probe_places(x)
+print(*x, jit.compilations(), len(probe.probe_place.signatures))
+"""
+
+
+def test_a_constant_in_a_call_compiles_nothing_more(package, tmp_path):
+    (package / "fastbp" / "kernels" / "probe.py").write_text(PROBE + CONSTANTS)
+    out = run(CALL_CONSTANTS, package, FASTBP_CACHE_DIR=str(tmp_path / "cache"))
+    assert out == "3.5 2.5 2 1"
+
+
 LOADED = """
 import sys
 import numba
