@@ -34,11 +34,7 @@ def features(X: object, n_inputs: int, dtype: "np.dtype[Any]", name: str = "X") 
     if type(X) is np.ndarray and X.dtype is dtype and X.ndim == 2:
         flags = X.flags
         if flags.c_contiguous and flags.aligned and X.shape[1] == n_inputs and X.shape[0]:
-            if not flags.writeable:
-                return X
-            X = X.view()
-            X.setflags(write=False)
-            return X
+            return read_only(X)
     rows = array(name, X, dtype)
     expected = f"shape (batch, {n_inputs})"
     if rows.ndim != 2 or rows.shape[1] != n_inputs:

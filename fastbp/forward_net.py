@@ -13,6 +13,7 @@ from fastbp.data import checked_out, dataset, features, parameter_vector, refuse
 from fastbp.evaluation import ClassifierScores, evaluate, RegressionScores
 from fastbp.guard import Guard
 from fastbp.kernels import layout
+from fastbp.kernels.forward import forward
 from fastbp.validation import Array, message, read_only
 from fastbp.workspace import Workspace
 
@@ -125,7 +126,7 @@ class ForwardNet:
             written = out = np.empty(shape, net.dtype)
         else:
             written = checked_out(out, shape, net, rows, self._parameters)
-        bad_row = self._workspace.forward(self._frozen, rows, written)
+        bad_row = self._workspace.run(forward, self._frozen, rows, written)
         if bad_row >= 0:
             refuse_not_finite(rows)
         if guard.trainings != reading:

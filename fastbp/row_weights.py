@@ -19,6 +19,8 @@ def row_weights(
 
     labels and targets are those of data.labels_and_targets.
     """
+    if sample_weight is None and class_weight is None:
+        return np.empty(0, net.dtype)
     weights = sample_weights(sample_weight, max(len(labels), len(targets)))
     if class_weight is not None:
         of_rows = class_weights(class_weight, labels, targets, net)

@@ -179,7 +179,7 @@ class Training:
         )
 
         def call(parameters: Array, slots: Array) -> int:
-            plan, data = scratch.workspace.plan, self.data
+            table, data = scratch.workspace.table, self.data
             model = epoch_kernel.Model(parameters, slots, scratch.gradient, scratch.workspace.arena)
             scratch.barrier[:] = 0
 
@@ -187,7 +187,7 @@ class Training:
                 team = epoch_kernel.Team(scratch.barrier, thread, settings.threads)
                 return int(
                     epoch_kernel.train(
-                        plan, model, data, rows_pass, settings.rule, first, last, self.report, team
+                        table, model, data, rows_pass, settings.rule, first, last, self.report, team
                     )
                 )
 

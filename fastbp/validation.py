@@ -171,6 +171,8 @@ def set_checked(instance: object, **values: object) -> None:
 
 def read_only(values: Array) -> Array:
     """Return a view that cannot be written to: the form in which kernels take what they read."""
+    if not values.flags.writeable:
+        return values
     view = values.view()
     view.flags.writeable = False
     return view
@@ -178,4 +180,6 @@ def read_only(values: Array) -> Array:
 
 def all_finite(values: Array) -> bool:
     """Whether a C-contiguous array of float32 or float64 holds no NaN and no infinity."""
-    return bool(checks.first_bad_row(read_only(values.reshape(1, -1))) < 0)
+    row = values.reshape(1, -1)
+    row.flags.writeable = False  # of the view: the kernel is compiled for arrays to read
+    return bool(checks.first_bad_row(row) < 0)

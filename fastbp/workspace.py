@@ -6,7 +6,6 @@ from typing import Any
 
 from fastbp.architecture import Architecture
 from fastbp.kernels import layout
-from fastbp.kernels.forward import forward
 from fastbp.validation import Array
 
 __all__ = ["RWorkspace", "Workspace"]
@@ -19,7 +18,7 @@ class Workspace:
     its own, for that call.
     """
 
-    __slots__ = ("_busy", "arena", "plan", "table")
+    __slots__ = ("_busy", "_size", "arena", "rows", "table")
 
     def __init__(
         self,
@@ -30,28 +29,22 @@ class Workspace:
         trains: bool = False,
         keeps_z: bool = False,
     ) -> None:
-        self.plan = net.plan(rows, threads, trains=trains, keeps_z=keeps_z)
-        self.table: Array = layout.plan_table(self.plan)
+        plan = net.plan(rows, threads, trains=trains, keeps_z=keeps_z)
+        self.rows, self._size = plan.rows, plan.size
+        self.table: Array = layout.plan_table(plan)
         self.arena: Array = self._new_arena(net.dtype)
         self._busy = threading.Lock()
 
     def _new_arena(self, dtype: Any) -> Array:
-        arena: Array = layout.aligned_zeros(layout.arena_size(self.plan), dtype)
+        arena: Array = layout.aligned_zeros(self._size, dtype)
         return arena
 
-    def forward(self, parameters: Array, X: Array, out: Array) -> int:
-        """Call the kernel of that name; -1, or a row near which X is not finite."""
-        return int(self._call(forward, self.table, parameters, X, out))
-
     def run(self, kernel: Callable[..., Any], parameters: Array, *arguments: Any) -> Any:
-        """Call another inference or gradient kernel: kernel(plan, parameters, arena, ...)."""
-        return self._call(kernel, self.plan, parameters, *arguments)
-
-    def _call(self, kernel: Any, plan: Any, parameters: Array, *arguments: Any) -> Any:
+        """Call an inference or gradient kernel: kernel(table, parameters, arena, ...)."""
         if not self._busy.acquire(blocking=False):
-            return kernel(plan, parameters, self._new_arena(self.arena.dtype), *arguments)
+            return kernel(self.table, parameters, self._new_arena(self.arena.dtype), *arguments)
         try:
-            return kernel(plan, parameters, self.arena, *arguments)
+            return kernel(self.table, parameters, self.arena, *arguments)
         finally:
             self._busy.release()
 
@@ -69,6 +62,6 @@ class RWorkspace(Workspace):
         self.r_arena: Array = self._new_arena(net.dtype)
 
     def run(self, kernel: Callable[..., Any], parameters: Array, *arguments: Any) -> Any:
-        """Call a kernel of the R-operator: kernel(plan, parameters, arena, v, r_arena, ...)."""
+        """Call a kernel of the R-operator: kernel(table, parameters, arena, v, r_arena, ...)."""
         v, *others = arguments
         return super().run(kernel, parameters, v, self.r_arena, *others)

@@ -240,47 +240,39 @@ def activate_layer(net, layer, rows, first, last):
         _add_biases(_linear, net, layer, rows, first, last)
 
 
-@inlined
-def _multiply_by(sigma_prime, arena, layer, rows, first, last):
-    """delta *= sigma'(z)."""
+@kernel
+def multiply_by_derivative(arena, layer, rows, first, last):
+    """delta *= sigma'(z), the second half of BP2, of neurons first .. last-1."""
     for r in range(rows):
         row = r * layer.row_step
         for at in range(row + first, row + last, lanes(arena)):
             z, a = load(arena, layer.z + at), load(arena, layer.a + at)
             delta = load(arena, layer.delta + at)
-            store(arena, layer.delta + at, delta * sigma_prime(z, a))
+            store(arena, layer.delta + at, delta * derivative(layer.activation, z, a))
 
 
-@kernel
-def multiply_by_derivative(arena, layer, rows, first, last):
-    """delta *= sigma'(z), the second half of BP2, of neurons first .. last-1.
-
-    The functions that most nets have get loops of their own, as in `activate_layer`.
-    """
-    if layer.activation == SIGMOID:
-        _multiply_by(sigmoid_prime, arena, layer, rows, first, last)
-    elif layer.activation == TANH:
-        _multiply_by(tanh_prime, arena, layer, rows, first, last)
-    elif layer.activation == RELU:
-        _multiply_by(relu_prime, arena, layer, rows, first, last)
-    else:
-        for r in range(rows):
-            for j in range(first, last, lanes(arena)):
-                at = r * layer.row_step + j
-                z, a = load(arena, layer.z + at), load(arena, layer.a + at)
-                sigma_prime = derivative(layer.activation, z, a)
-                store(arena, layer.delta + at, load(arena, layer.delta + at) * sigma_prime)
-
-
-@kernel
+@inlined
 def derivative(activation, z, a):
-    """sigma'(z) of the numbered activation, given a = sigma(z); 1 for softmax and linear."""
+    """sigma'(z) of the numbered activation, given a = sigma(z); 1 for softmax and linear.
+
+    What most output layers have stands where it is asked for: a call there takes 25 cycles.
+    """
     if activation == SIGMOID:
-        return sigmoid_prime(z, a)
-    if activation == TANH:
-        return tanh_prime(z, a)
-    if activation == RELU:
-        return relu_prime(z, a)
+        slope = sigmoid_prime(z, a)
+    elif activation == TANH:
+        slope = tanh_prime(z, a)
+    elif activation == RELU:
+        slope = relu_prime(z, a)
+    elif activation == LINEAR:
+        slope = broadcast_like(z, 1)
+    else:
+        slope = _other_derivative(activation, z, a)
+    return slope
+
+
+@kernel
+def _other_derivative(activation, z, a):
+    """sigma'(z) of the functions that `derivative` leaves."""
     if activation == LEAKY_RELU:
         return leaky_relu_prime(z, a)
     if activation == ELU:

@@ -104,10 +104,10 @@ def mean_scale(examples):
 
 
 @kernel
-def value_and_grad(plan, parameters, arena, data, l1, l2, gradient):
+def value_and_grad(table, parameters, arena, data, l1, l2, gradient):
     """Mean cost of all rows with its penalties, and its gradient: (bad row or -1, cost)."""
     examples, nabla = open_data(data), pointer(gradient, 0)
-    net = open_net(plan, parameters, arena, 0, examples.rows)
+    net = open_net(table, parameters, arena, 0, examples.rows)
     pack_weights(net)
     scale = mean_scale(examples)
     cost = 0.0
@@ -122,13 +122,13 @@ def value_and_grad(plan, parameters, arena, data, l1, l2, gradient):
             n = layer_of(net, l).neurons
             store_gradient(net, a_below, l, rows, 0, n, nabla, first > 0)
             a_below = a_matrix(net, l, rows)
-    return -1, cost + add_penalties(plan, parameters, arena, l1, l2, gradient)
+    return -1, cost + add_penalties(table, parameters, arena, l1, l2, gradient)
 
 
 @kernel
-def add_penalties(plan, parameters, arena, l1, l2, gradient):
+def add_penalties(table, parameters, arena, l1, l2, gradient):
     """Add the derivative of l1 sum |w| + l2/2 sum w^2 to a gradient; return that cost."""
-    net, nabla = open_net(plan, parameters, arena, 0, 0), pointer(gradient, 0)
+    net, nabla = open_net(table, parameters, arena, 0, 0), pointer(gradient, 0)
     cost = 0.0
     if l1 != 0.0 or l2 != 0.0:
         for l in range(1, net.depth + 1):
@@ -140,9 +140,9 @@ def add_penalties(plan, parameters, arena, l1, l2, gradient):
 
 
 @kernel
-def input_gradient(plan, parameters, arena, data, dX):
+def input_gradient(table, parameters, arena, data, dX):
     """BP2 once more, below layer 1: dC/dX = delta^1 W^1, of the mean cost; bad row or -1."""
-    net, examples, out = open_net(plan, parameters, arena, 0, 0), open_data(data), pointer(dX, 0)
+    net, examples, out = open_net(table, parameters, arena, 0, 0), open_data(data), pointer(dX, 0)
     scale, n_0 = mean_scale(examples), examples.columns
     for first in range(0, examples.rows, net.rows):
         last = min(first + net.rows, examples.rows)
@@ -155,12 +155,12 @@ def input_gradient(plan, parameters, arena, data, dX):
 
 
 @kernel
-def layer_errors(plan, parameters, arena, data, errors):
+def layer_errors(table, parameters, arena, data, errors):
     """delta^1 (n, n_1), then delta^2 (n, n_2), ... into one flat array; bad row or -1.
 
     Those of each example for itself: not divided by the number of rows.
     """
-    net, examples = open_net(plan, parameters, arena, 0, 0), open_data(data)
+    net, examples = open_net(table, parameters, arena, 0, 0), open_data(data)
     out = pointer(errors, 0)
     for first in range(0, examples.rows, net.rows):
         last = min(first + net.rows, examples.rows)

@@ -1,7 +1,7 @@
 """A batch in the arena: its rows gathered from the user's data, and BP1 with the cost at its end.
 
 `gather_row` fills a^0, `gather_target` the targets (labels become one-hot there) and the row's
-weight; `finish_rows` reads z^L, a^L and those, and leaves delta^L, costs and hits.
+weight; `finish_rows` reads z^L, a^L and those, and leaves delta^L and costs.
 """
 
 import numpy as np
@@ -101,14 +101,6 @@ def argmax(array, at, n):
     return 0  # there is NaN
 
 
-@inlined
-def is_hit(arena, a_at, y_at, n):
-    """Whether the predicted class is the target's; one output says class 1 above a half."""
-    if n == 1:
-        return (arena[a_at] > 0.5) == (arena[y_at] > 0.5)
-    return argmax(arena, a_at, n) == argmax(arena, y_at, n)
-
-
 @kernel
 def forget_row(net, r):
     """Take all that layers 1 to L computed of row r for 0, and so what BP2 to BP4 make of it.
@@ -128,7 +120,7 @@ def forget_row(net, r):
 
 @kernel
 def finish_rows(net, first, last, scale):
-    """BP1 and cost of rows of a batch: delta^L times scale, weighted costs, weighted hits."""
+    """BP1 and cost of rows of a batch: delta^L times scale, and weighted costs."""
     arena, output = net.arena, layer_of(net, net.depth)
     for r in range(first, last):
         at = r * output.row_step
@@ -136,10 +128,26 @@ def finish_rows(net, first, last, scale):
         cost = output_error(net.loss, output, arena, at, net.targets + at, scale * weight)
         # A row of weight 0 does not count, be its cost infinite.
         arena[net.row_costs + r] = weight * cost if weight != 0 else weight
-        hit = is_hit(arena, output.a + at, net.targets + at, output.neurons)
-        arena[net.row_hits + r] = weight if hit else 0
         if weight == 0:
             forget_row(net, r)
+
+
+@inlined
+def is_hit(arena, a_at, y_at, n):
+    """Whether the predicted class is the target's; one output says class 1 above a half."""
+    if n == 1:
+        return (arena[a_at] > 0.5) == (arena[y_at] > 0.5)
+    return argmax(arena, a_at, n) == argmax(arena, y_at, n)
+
+
+@kernel
+def mark_hits(net, first, last):
+    """The weight of each row of a batch whose class is predicted, once `finish_rows` is done."""
+    arena, output = net.arena, layer_of(net, net.depth)
+    for r in range(first, last):
+        at = r * output.row_step
+        hit = is_hit(arena, output.a + at, net.targets + at, output.neurons)
+        arena[net.row_hits + r] = arena[net.row_weights + r] if hit else 0
 
 
 @kernel

@@ -13,9 +13,3 @@ def first_bad_row(X):
         if not is_finite(x, r * n, (r + 1) * n):
             return r
     return -1
-
-
-@kernel
-def all_finite(v):
-    """Whether a vector holds neither NaN nor infinity."""
-    return is_finite(pointer(v, 0), 0, v.size)

@@ -10,7 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .batch import batch_weight, finish_rows, gather_row, gather_target, prefetch_row, ROWS_AHEAD
+from .batch import (
+    batch_weight,
+    finish_rows,
+    gather_row,
+    gather_target,
+    mark_hits,
+    prefetch_row,
+    ROWS_AHEAD,
+)
 from .descent import descend, descend_clipped, Trainee
 from .dropout import drop
 from .forward import forward_layer
@@ -59,9 +67,9 @@ class Team(NamedTuple):
 
 
 @kernel
-def train(plan, model, data, rows_pass, rule, first_step, last_step, report, team):
+def train(table, model, data, rows_pass, rule, first_step, last_step, report, team):
     """Take steps first_step .. last_step-1 of a pass; report (4,) or (6,) float64 is added to."""
-    net = open_net(plan, model.parameters, model.arena, team.thread, 0)
+    net = open_net(table, model.parameters, model.arena, team.thread, 0)
     examples = open_data(data)
     n_parameters = model.parameters.size
     # An optimizer with one state row, or none, never reads the second.
@@ -85,7 +93,7 @@ def train(plan, model, data, rows_pass, rule, first_step, last_step, report, tea
 
 
 @kernel
-def train_epochs(plan, model, data, passes, rule, reports, team):
+def train_epochs(table, model, data, passes, rule, reports, team):
     """Make whole passes, one for each row of `passes.order` (epochs, n) and `passes.rates`.
 
     A call from Python costs 6 us, a third of an epoch of a very small problem. Each pass has its
@@ -102,7 +110,7 @@ def train_epochs(plan, model, data, passes, rule, reports, team):
             passes.seed,
             passes.endure,
         )
-        status = train(plan, model, data, rows_pass, rule, 0, steps, reports[e], team)
+        status = train(table, model, data, rows_pass, rule, 0, steps, reports[e], team)
         if status != OK:
             break
     return status
@@ -141,6 +149,7 @@ def propagate(net, examples, rows_pass, rule, step, rows, report, team):
     weight = batch_weight(net, rows)
     scale = 1.0 / weight if weight != 0.0 else 0.0
     finish_rows(net, first_row, last_row, scale)  # BP1
+    mark_hits(net, first_row, last_row)
     wait_for_all(team)
 
     cost, hits = 0.0, 0.0

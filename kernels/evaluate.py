@@ -1,20 +1,20 @@
 """Cost, hits and moments over all rows of the user's data, a block of rows at a time."""
 
-from .batch import finish_rows, gather_target
+from .batch import finish_rows, gather_target, mark_hits
 from .forward import forward_block, pack_weights
 from .jit import kernel
 from .net import layer_of, open_data, open_net, rows_of
 
 
 @kernel
-def evaluate(plan, parameters, arena, data, moments):
+def evaluate(table, parameters, arena, data, moments):
     """Sums over all rows: (bad row or -1, weighted cost, weight, weighted hits).
 
     moments (4, n_L), for R^2: of each output, sum w, sum w d, sum w d^2, sum w (y - a)^2, where
     d = y - (y of the first row).
     """
     examples = open_data(data)
-    net = open_net(plan, parameters, arena, 0, examples.rows)
+    net = open_net(table, parameters, arena, 0, examples.rows)
     pack_weights(net)
     output = layer_of(net, net.depth)
     cost, weight, hits = 0.0, 0.0, 0.0
@@ -26,6 +26,7 @@ def evaluate(plan, parameters, arena, data, moments):
         for r in range(last - first):
             gather_target(net, examples, first + r, r)
         finish_rows(net, 0, last - first, 1.0)
+        mark_hits(net, 0, last - first)
         for r in range(last - first):
             cost += net.arena[net.row_costs + r]
             hits += net.arena[net.row_hits + r]

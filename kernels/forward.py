@@ -9,7 +9,7 @@ from .jit import inlined, kernel
 from .losses import softmax
 from .matmul import matmul, matmul_transposed, skips_zeros
 from .matrix import column_range, matrix, pack, pack_panels, row_range, transpose
-from .net import a_matrix, layer_of, open_table, packed_weights, weight_matrix, z_matrix
+from .net import a_matrix, layer_of, open_net, packed_weights, weight_matrix, z_matrix
 from .simd import advance, broadcast, fma, lanes, load, load_first, pointer, store_first, sum_lanes
 
 # A forward product is made of dot tiles below so many rows, or neurons. Up to twice as many rows
@@ -133,11 +133,10 @@ def is_finite(X, start, end):
 def forward(table, parameters, arena, X, out):
     """Output activations of all rows of X (n, n_0) into out (n, n_L), a block at a time.
 
-    `table` is the plan as layout.plan_table gives it. Returns -1, or the first row of a block of X
-    in which a number is not finite.
+    Returns -1, or the first row of a block of X in which a number is not finite.
     """
     n_rows, n_0, x, y = X.shape[0], X.shape[1], pointer(X, 0), pointer(out, 0)
-    net = open_table(table, parameters, arena, n_rows)
+    net = open_net(table, parameters, arena, 0, n_rows)
     pack_weights(net)
     output = layer_of(net, net.depth)
     n = output.neurons

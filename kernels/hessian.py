@@ -171,13 +171,13 @@ def _r_forward(net, r_net, a_0, rows):
 
 
 @kernel
-def directional_derivative(plan, parameters, arena, v, r_arena, data):
+def directional_derivative(table, parameters, arena, v, r_arena, data):
     """R{C} of the mean cost of all rows: (bad row or -1, slope along v), by forward mode alone.
 
     R{C} = sum of delta^L R{z^L}. With v a unit vector it is one derivative: the way of finding a
     gradient, one weight at a time, that backpropagation made obsolete.
     """
-    net, r_net = open_net(plan, parameters, arena, 0, 0), open_net(plan, v, r_arena, 0, 0)
+    net, r_net = open_net(table, parameters, arena, 0, 0), open_net(table, v, r_arena, 0, 0)
     examples, output = open_data(data), layer_of(net, net.depth)
     scale, slope = mean_scale(examples), 0.0
     for first in range(0, examples.rows, net.rows):
@@ -209,12 +209,12 @@ def _r_gradient(net, r_net, a_below, l, rows, product, accumulate):
 
 
 @kernel
-def hessian_vector_product(plan, parameters, arena, v, r_arena, data, l2, product):
+def hessian_vector_product(table, parameters, arena, v, r_arena, data, l2, product):
     """H v of the mean cost of all rows plus l2/2 sum w^2 into product; bad row or -1.
 
     Reads parameters and v (n_parameters,); overwrites both arenas (plan.size,).
     """
-    net, r_net = open_net(plan, parameters, arena, 0, 0), open_net(plan, v, r_arena, 0, 0)
+    net, r_net = open_net(table, parameters, arena, 0, 0), open_net(table, v, r_arena, 0, 0)
     examples, out = open_data(data), pointer(product, 0)
     scale = mean_scale(examples)
     for first in range(0, examples.rows, net.rows):

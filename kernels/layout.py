@@ -14,8 +14,9 @@
                  otherwise                   every (W^l)^T, packed for many rows (forward.py)
 
 Rows in the arena are padded to whole cache lines, so that loops over vectors need no tails there.
-What the padding holds is never used in a result. A kernel that Python calls gets a `Plan`, the
-table of these places, beside the arrays; it makes them a `Net` (net.py) for those it calls.
+What the padding holds is never used in a result. A `Plan` has these places; a kernel that Python
+calls gets it as one array, its `plan_table`, beside the parameters and the arena, and makes them a
+`Net` (net.py) for those it calls.
 """
 
 from itertools import pairwise
@@ -58,7 +59,10 @@ class Layer(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """All that kernels need to know of a network and its arena; offsets count elements."""
+    """All that kernels need to know of a network and its arena; offsets count elements.
+
+    They read its numbers in this order (net.py).
+    """
 
     layers: np.ndarray  # (L + 1, 10) int64, a Layer a row: the book's layer l, 0 the input
     loss: int  # number in losses.LOSSES
@@ -164,16 +168,11 @@ def plan(sizes, activations, loss, rows, dtype, threads=1, *, trains=False, keep
 
 
 def plan_table(plan: Plan) -> np.ndarray:
-    """A plan as one array: its numbers, and then the layers.
+    """A plan as kernels take it, one array: its numbers, and then the layers.
 
-    A kernel takes it over from Python in 1 us less: a quarter of the time of one row forward.
+    A dozen arguments would take 1 us more, a quarter of the time of one row forward.
     """
     return np.concatenate([np.array(plan[1:], np.int64), plan.layers.ravel()])
-
-
-def arena_size(plan: Plan) -> int:
-    """Elements of the arena that a plan speaks of."""
-    return plan.size
 
 
 def aligned_zeros(shape, dtype) -> np.ndarray:

@@ -52,36 +52,20 @@ class Examples(NamedTuple):
 
 
 @inlined
-def open_net(plan, parameters, arena, thread, n_rows):
-    """The Net of a plan, its parameters and its arena, for one of the threads.
+def open_net(table, parameters, arena, thread, n_rows):
+    """The Net of a layout.plan_table, its parameters and its arena, for one of the threads.
 
     Of `n_rows` that it is to be run on, many make it worth while to pack its weights.
     """
-    numbers = (
-        plan.loss, plan.rows, plan.targets, plan.row_weights, plan.row_costs, plan.row_hits,
-        plan.blocks, plan.panels, plan.packed, plan.deltas,
-    )  # fmt: skip
-    depth = plan.layers.shape[0] - 1
-    return _net(pointer(plan.layers, 0), depth, numbers, parameters, arena, thread, n_rows)
-
-
-@inlined
-def open_table(table, parameters, arena, n_rows):
-    """The Net of a plan that is given as layout.plan_table, for one thread."""
     t = pointer(table, 0)
-    numbers = t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9]
-    depth = (table.size - PLAN_NUMBERS) // LAYER_FIELDS - 1
-    return _net(pointer(table, PLAN_NUMBERS), depth, numbers, parameters, arena, 0, n_rows)
-
-
-@inlined
-def _net(layers, depth, numbers, parameters, arena, thread, n_rows):
-    loss, rows, targets, weights, costs, hits, blocks, panels, packed, deltas = numbers
+    loss, rows, targets, weights, costs, hits = t[0], t[1], t[2], t[3], t[4], t[5]
+    blocks, panels, packed, deltas = t[6], t[7], t[8], t[9]
+    layers = pointer(table, PLAN_NUMBERS)
     return Net(
         pointer(parameters, 0),
         pointer(arena, 0),
         layers,
-        depth,
+        (table.size - PLAN_NUMBERS) // LAYER_FIELDS - 1,
         loss,
         rows,
         n_rows >= PACK_WEIGHTS_FROM * rows and layers[2 * LAYER_FIELDS - 1] >= 0,

@@ -86,7 +86,6 @@ class Network:
         described = sizes, numbers, losses.LOSSES[loss], rows, dtype, threads
         self.plan = layout.plan(*described)
         self.training_plan = layout.plan(*described, trains=True)
-        self.r_plan = layout.plan(*described, keeps_z=True)
         self.guarded = Guarded(fill, shift)
         self.parameters = self.guarded.array(np.asarray(vector, dtype))
         self.frozen = self.parameters.view()
@@ -94,8 +93,12 @@ class Network:
         self.arena = self.guarded.array(np.full(self.largest_plan(), blank, dtype))
         self.team = None
 
+    @property
+    def table(self):
+        return layout.plan_table(self.plan)
+
     def largest_plan(self):
-        return max(plan.size for plan in (self.plan, self.training_plan, self.r_plan))
+        return max(self.plan.size, self.training_plan.size)
 
     def array(self, values, dtype=None, writeable=False):
         return self.guarded.array(np.asarray(values, dtype or self.dtype), writeable)
@@ -117,34 +120,34 @@ class Network:
     def forward(self, X):
         X = self.array(X)
         out = self._output((len(X), self.sizes[-1]))
-        bad_row = forward.forward(layout.plan_table(self.plan), self.frozen, self.arena, X, out)
+        bad_row = forward.forward(self.table, self.frozen, self.arena, X, out)
         self.guarded.check()
         return bad_row, out
 
     def evaluate(self, data):
         moments = self.guarded.array(np.full((4, self.sizes[-1]), np.nan))
-        sums = evaluate.evaluate(self.plan, self.frozen, self.arena, data, moments)
+        sums = evaluate.evaluate(self.table, self.frozen, self.arena, data, moments)
         self.guarded.check()
         return sums, moments
 
     def value_and_grad(self, data, l1=0.0, l2=0.0):
         gradient = self._output(self.parameters.size)
         bad_row, cost = backward.value_and_grad(
-            self.plan, self.frozen, self.arena, data, float(l1), float(l2), gradient
+            self.table, self.frozen, self.arena, data, float(l1), float(l2), gradient
         )
         self.guarded.check()
         return bad_row, cost, gradient
 
     def input_gradient(self, data):
         dX = self._output(data.X.shape)
-        bad_row = backward.input_gradient(self.plan, self.frozen, self.arena, data, dX)
+        bad_row = backward.input_gradient(self.table, self.frozen, self.arena, data, dX)
         self.guarded.check()
         return bad_row, dX
 
     def layer_errors(self, data):
         n_rows = len(data.X)
         flat = self._output(n_rows * sum(self.sizes[1:]))
-        bad_row = backward.layer_errors(self.plan, self.frozen, self.arena, data, flat)
+        bad_row = backward.layer_errors(self.table, self.frozen, self.arena, data, flat)
         self.guarded.check()
         ends = np.cumsum([n_rows * n for n in self.sizes[1:-1]])
         parts = np.split(flat, ends)
@@ -181,7 +184,7 @@ class Network:
         def call(thread):
             team = epoch.Team(barrier, thread, self.threads)
             return epoch.train(
-                self.training_plan,
+                layout.plan_table(self.training_plan),
                 model,
                 data,
                 rows_pass,

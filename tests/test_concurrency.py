@@ -155,7 +155,6 @@ def before_the_next_kernel(monkeypatch, act):
         return run_late
 
     monkeypatch.setattr(Workspace, "run", late(Workspace.run))
-    monkeypatch.setattr(Workspace, "forward", late(Workspace.forward))
 
 
 @pytest.mark.parametrize("name", READERS)

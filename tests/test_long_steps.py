@@ -75,10 +75,10 @@ def refuse_arrays(arrays, monkeypatch):
     """From now on no kernel trains in memory that one left alone still writes to."""
     train = epoch.train
 
-    def spy(plan, model, *others):
+    def spy(table, model, *others):
         for mine in model:
             assert not any(np.shares_memory(mine, its) for its in arrays)
-        return train(plan, model, *others)
+        return train(table, model, *others)
 
     monkeypatch.setattr(epoch, "train", spy)
 
@@ -192,7 +192,7 @@ def test_a_long_validation_of_an_estimator_is_left_alone(monkeypatch, anything_i
 def test_long_outputs_of_the_book_are_left_alone(monkeypatch, anything_is_long):
     net, stuck = network.Network([4, 6, 3]), Stuck()
     with monkeypatch.context() as patch:
-        patch.setattr(engine.Workspace, "forward", stuck.in_place_of_arithmetic)
+        patch.setattr(engine, "forward", stuck.in_place_of_arithmetic)
         with pytest.raises(KeyboardInterrupt):
             net.evaluate(list(zip(X[:, :, None], Y, strict=True)))
     stuck.end()
@@ -231,10 +231,10 @@ def test_a_long_evaluation_in_an_estimators_lbfgs_is_left_alone(monkeypatch, any
 def test_an_estimator_counts_the_steps_made_before_ctrl_c(monkeypatch, anything_is_long):
     train = epoch.train
 
-    def train_and_press(plan, model, data, rows_pass, rule, first, last, *others):
+    def train_and_press(table, model, data, rows_pass, rule, first, last, *others):
         if first == 1:
             press_ctrl_c()
-        return train(plan, model, data, rows_pass, rule, first, last, *others)
+        return train(table, model, data, rows_pass, rule, first, last, *others)
 
     model, twin = estimator(n_threads=1), estimator(n_threads=1)
     with monkeypatch.context() as patch:
@@ -358,9 +358,9 @@ def test_a_sparse_matrix_is_trained_in_short_calls_too(monkeypatch, anything_is_
     """A block of rows that is small enough when dense may take long to train on."""
     train, calls = epoch.train, []
 
-    def spy(plan, model, data, rows_pass, rule, first, last, *others):
+    def spy(table, model, data, rows_pass, rule, first, last, *others):
         calls.append(last - first)
-        return train(plan, model, data, rows_pass, rule, first, last, *others)
+        return train(table, model, data, rows_pass, rule, first, last, *others)
 
     monkeypatch.setattr(epoch, "train", spy)
     estimator(n_threads=1).partial_fit(scipy.sparse.csr_matrix(X), Y, classes=np.unique(Y))

@@ -193,8 +193,8 @@ def test_check_gradient_says_where_the_worst_error_is(monkeypatch, entry, place)
     net = MLP([4, 5, 3], activation="tanh", seed=0)
     right = gradient_check.backward.value_and_grad
 
-    def wrong(plan, parameters, arena, data, l1, l2, gradient):
-        answer = right(plan, parameters, arena, data, l1, l2, gradient)
+    def wrong(table, parameters, arena, data, l1, l2, gradient):
+        answer = right(table, parameters, arena, data, l1, l2, gradient)
         gradient[entry] += 1.0
         return answer
 

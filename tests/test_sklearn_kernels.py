@@ -6,7 +6,7 @@ import pytest
 from networks import make_rule, Network, random_vector
 from numpy.testing import assert_allclose, assert_array_equal
 
-from fastbp.kernels import epoch, losses
+from fastbp.kernels import epoch, layout, losses
 
 SIZES, ROWS, BATCH = [5, 9, 3], 23, 8
 KIND = ("tanh", "softmax", "cross_entropy")
@@ -26,16 +26,17 @@ def train(rule, *, passes=1, endure=0, weights=None, at_once=False, X=None, y=No
     data, n_steps = net.data(X, y, weights), -(-ROWS // BATCH)
     model = epoch.Model(net.parameters, np.zeros((2, len(vector))), np.empty(0), net.arena)
     reports, team = np.zeros((passes, 6)), epoch.Team(np.zeros(16, np.int64), 0, 1)
+    table = layout.plan_table(net.training_plan)
     order = net.array(np.tile(np.arange(ROWS), (passes, 1)), np.int64)
     rates = net.array(np.full((passes, n_steps), 0.01))
     dropout = net.array(np.zeros(3))
     if at_once:
         described = epoch.Pass(order, BATCH, rates, dropout, 0, 0, endure)
-        epoch.train_epochs(net.training_plan, model, data, described, rule, reports, team)
+        epoch.train_epochs(table, model, data, described, rule, reports, team)
         return net.parameters, reports
     for e in range(passes):
         described = epoch.Pass(order[e], BATCH, rates[e], dropout, e * n_steps, 0, endure)
-        arguments = net.training_plan, model, data, described, rule, 0, n_steps, reports[e], team
+        arguments = table, model, data, described, rule, 0, n_steps, reports[e], team
         assert epoch.train(*arguments) == epoch.OK
     return net.parameters, reports
 

@@ -25,9 +25,9 @@ FORWARD, DELTA_BACK = PRODUCTS["forward"], PRODUCTS["delta back"]
 
 
 @kernel
-def repeat_product(product, plan, parameters, arena, gradient, rows, count):
+def repeat_product(product, table, parameters, arena, gradient, rows, count):
     """Do one of the products of layer 2 so often, with what goes with it at write-out."""
-    net = open_net(plan, parameters, arena, 0, 0)
+    net = open_net(table, parameters, arena, 0, 0)
     n_below, n = layer_of(net, 1).neurons, layer_of(net, 2).neurons
     for _ in range(count):
         if product == FORWARD:
@@ -40,9 +40,9 @@ def repeat_product(product, plan, parameters, arena, gradient, rows, count):
 
 
 @kernel
-def repeat_activation(plan, parameters, arena, rows, count):
+def repeat_activation(table, parameters, arena, rows, count):
     """z += b, which is 0, and a = sigma(z), of all rows of layer 2, so often."""
-    net = open_net(plan, parameters, arena, 0, 0)
+    net = open_net(table, parameters, arena, 0, 0)
     for _ in range(count):
         activate_layer(net, layer_of(net, 2), rows, 0, layer_of(net, 2).neurons)
 
@@ -65,8 +65,9 @@ class Part:
         rng, sizes = np.random.default_rng(0), (1, n_below, n)
         codes = [ACTIVATIONS[activation]] * 2
         self.rows, self.flops = rows, 2 * rows * n_below * n
-        self.plan = layout.plan(sizes, codes, LOSSES["quadratic"], rows, dtype, trains=True)
-        self.arena = layout.aligned_zeros(layout.arena_size(self.plan), dtype)
+        plan = layout.plan(sizes, codes, LOSSES["quadratic"], rows, dtype, trains=True)
+        self.table = layout.plan_table(plan)
+        self.arena = layout.aligned_zeros(plan.size, dtype)
         self.arena[:] = rng.uniform(-1, 1, self.arena.size)
         self.parameters = layout.aligned_zeros(layout.n_parameters(sizes), dtype)
         weights, _ = layout.parameter_slices(sizes)[1]
@@ -76,11 +77,11 @@ class Part:
     def product(self, name: str, count: int) -> None:
         """Do a product of PRODUCTS so often."""
         arrays = self.parameters, self.arena, self.gradient
-        repeat_product(PRODUCTS[name], self.plan, *arrays, self.rows, count)
+        repeat_product(PRODUCTS[name], self.table, *arrays, self.rows, count)
 
     def activate(self, count: int) -> None:
         """Apply the activation so often."""
-        repeat_activation(self.plan, self.parameters, self.arena, self.rows, count)
+        repeat_activation(self.table, self.parameters, self.arena, self.rows, count)
 
 
 def rule_of(optimizer: str, momentum: float = 0.0, l2: float = 0.0) -> Rule:
@@ -123,9 +124,8 @@ class Steps:
         layers = [cell.hidden] * (len(cell.sizes) - 2) + [cell.output]
         codes = [ACTIVATIONS[name] for name in layers]
         self.flops = cell.step_flops
-        self.plan = layout.plan(
-            cell.sizes, codes, LOSSES[cell.loss], cell.batch, "float32", trains=True
-        )
+        plan = layout.plan(cell.sizes, codes, LOSSES[cell.loss], cell.batch, "float32", trains=True)
+        self.table = layout.plan_table(plan)
         parameters = layout.aligned_zeros(cell.n_parameters, "float32")
         rng = np.random.default_rng(0)
         for (weights, _), (n_below, n) in zip(
@@ -135,7 +135,7 @@ class Steps:
         self.rule = rule_of(cell.optimizer, cell.momentum, cell.l2)
         slots = state_slots(self.rule.optimizer, self.rule.momentum)
         state = layout.aligned_zeros((slots, cell.n_parameters) if slots else (1, 0), "float32")
-        arena = layout.aligned_zeros(layout.arena_size(self.plan), "float32")
+        arena = layout.aligned_zeros(plan.size, "float32")
         gradient = layout.aligned_zeros(0, "float32")
         self.model = epoch.Model(parameters, state, gradient, arena)
         labels, targets = y, np.empty((0, cell.sizes[-1]), np.float32)
@@ -154,9 +154,8 @@ class Steps:
         rows_pass = epoch.Pass(
             read_only(order), cell.batch, read_only(np.zeros(count)), read_only(no_dropout), 0, 0
         )
-        status = epoch.train(
-            self.plan, self.model, self.data, rows_pass, self.rule, 0, count, self.report, self.team
-        )
+        net = self.table, self.model, self.data
+        status = epoch.train(*net, rows_pass, self.rule, 0, count, self.report, self.team)
         assert status == epoch.OK
 
 

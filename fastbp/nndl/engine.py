@@ -18,6 +18,7 @@ from fastbp.errors import DivergenceError
 from fastbp.history import History
 from fastbp.interrupts import Interrupts
 from fastbp.kernels import epoch, layout
+from fastbp.kernels.forward import forward
 from fastbp.nndl.examples import Examples
 from fastbp.optimizers import SGD
 from fastbp.pace import Pace
@@ -109,7 +110,7 @@ class Engine:
         X, targets = self.data.used_inputs, self.data.targets
         no_labels, no_weights = np.empty(0, np.int64), np.empty(0)
         rows = layout.Data(X, read_only(no_labels), targets, read_only(no_weights))
-        size = self.workspace.plan.rows
+        size = self.workspace.rows
         steps = -(-len(order) // size)
         rows_pass = epoch.Pass(
             order=read_only(order),
@@ -125,10 +126,10 @@ class Engine:
         for first, last in self.pace.calls(steps):
 
             def call(parameters: Array, first: int = first, last: int = last) -> int:
-                plan, arena = self.workspace.plan, self.workspace.arena
+                table, arena = self.workspace.table, self.workspace.arena
                 model = epoch.Model(parameters, no_state, no_gradient, arena)
                 return int(
-                    epoch.train(plan, model, rows, rows_pass, rule, first, last, report, team)
+                    epoch.train(table, model, rows, rows_pass, rule, first, last, report, team)
                 )
 
             status = interrupts.step(self.pace.is_long, [self.parameters], call)
@@ -149,7 +150,8 @@ class Engine:
         parameters = read_only(self.parameters)
         with Interrupts() as interrupts:
             status = interrupts.run(
-                2.0 * len(parameters) * len(X), lambda: self.workspace.forward(parameters, X, out)
+                2.0 * len(parameters) * len(X),
+                lambda: self.workspace.run(forward, parameters, X, out),
             )
         if status >= 0:
             refuse_not_finite(X, "x of the examples")

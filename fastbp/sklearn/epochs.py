@@ -156,7 +156,7 @@ class Epochs:
 
             def on_thread(thread: int) -> int:
                 team = epoch_kernel.Team(barrier, thread, self.threads)
-                return kernel(self.workspace.plan, model, *arguments, team)
+                return kernel(self.workspace.table, model, *arguments, team)
 
             return run_on_threads(on_thread, self.threads)
 

@@ -11,6 +11,7 @@ import scipy.sparse
 
 from fastbp.architecture import Architecture, HIDDEN
 from fastbp.kernels import layout, losses
+from fastbp.kernels.forward import forward
 from fastbp.sklearn.parameters import Parameters
 from fastbp.validation import Array, read_only
 from fastbp.workspace import Workspace
@@ -115,5 +116,5 @@ def forward_pass(network: Network, workspace: Workspace, parameters: Parameters,
     out: Array = np.empty((X.shape[0], network.n_outputs), network.dtype)
     for rows in row_blocks(X):
         block = dense(X[rows], network.dtype)
-        workspace.forward(parameters.frozen, block, out[rows])
+        workspace.run(forward, parameters.frozen, block, out[rows])
     return out
