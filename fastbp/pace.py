@@ -12,8 +12,8 @@ __all__ = ["BRIEF", "LONG", "Pace", "step_work"]
 
 FLOPS_PER_CALL = 2e8  # 2 to 50 ms, by processor and net
 # A call that took less seconds may take on twice the steps: calling costs 50 us, and with threads
-# three times that. How the steps are divided into calls changes no bit.
-SHORT_CALL = 0.02
+# 700. How the steps are divided into calls changes no bit.
+SHORT_CALL = 0.04
 BRIEF = 1e7  # rows times parameters of a training that one such call makes with ease
 # Ctrl-C should be heard within 0.2 s, so it does not wait for a call that takes so many seconds or,
 # before the first one is measured, makes so many float operations, at 30 to 100 a nanosecond.

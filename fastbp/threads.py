@@ -4,8 +4,10 @@ No threading layer of numba's is started: none of them survives a fork, or sever
 on every platform.
 """
 
+import os
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from functools import partial
 from threading import Thread
 from typing import Any, TypeVar
@@ -79,5 +81,25 @@ def run_on_threads(call: Callable[[int], int], threads: int) -> int:
 
 def run_together(call: Callable[[int], int], threads: int) -> int:
     """Run all calls at once, the first one in this thread and each other in one of its own."""
-    others = [start(partial(call, thread)) for thread in range(1, threads)]
-    return max([call(0), *(other.result() for other in others)])
+
+    def call_apart(thread: int) -> int:
+        move_apart(thread, threads)
+        return call(thread)
+
+    others = [start(partial(call_apart, thread)) for thread in range(1, threads)]
+    return max([call_apart(0), *(other.result() for other in others)])
+
+
+def move_apart(thread: int, threads: int) -> None:
+    """Move this thread to another core than its fellows', from where the system may move it on.
+
+    Linux often begins a thread on the core of the one that starts it, and leaves both there for
+    some 5 ms, a fifth of a call: with it two threads train [784, 512, 512, 10] 1.25 times as fast.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    first = os.getpid() * threads  # processes that train at once begin on different cores
+    with suppress(OSError):  # where that is forbidden
+        os.sched_setaffinity(0, {cores[(first + thread) % len(cores)]})
+        os.sched_setaffinity(0, cores)

@@ -60,7 +60,7 @@ def descend(net, trainee, rows_pass, rule, rate, t, rows, team):
         # W^l may change only when all of delta^(l-1) has been computed from it.
         propagate_below(net, rows_pass, l, rows, team)
         a_below = activations_below(net, rule, l, rows, team)
-        first, last = share(layer_of(net, l).neurons, lanes(net.arena), team)
+        first, last = own_neurons(net, l, team)
         descend_layer(net, trainee, rule, numbers, l, a_below, first, last)
     wait_for_all(team)
 
@@ -68,12 +68,12 @@ def descend(net, trainee, rows_pass, rule, rate, t, rows, team):
 @inlined
 def descend_clipped(net, trainee, rows_pass, rule, rate, t, rows, team):
     """BP2 to BP4 into the stored gradient; then its norm, and the update by the clipped one."""
-    nabla, width = trainee.gradient, lanes(net.arena)
+    nabla = trainee.gradient
     factor = penalty_factor(net, rule, rows)
     for l in range(net.depth, 0, -1):
         propagate_below(net, rows_pass, l, rows, team)
         layer, a_below = layer_of(net, l), a_matrix(net, l - 1, rows)
-        first, last = share(layer.neurons, width, team)
+        first, last = own_neurons(net, l, team)
         store_gradient(net, a_below, l, rows, first, last, nabla, False)
         at, count = layer.weights + first * a_below.columns, (last - first) * a_below.columns
         penalize(net.parameters, nabla, at, count, rule.l1 * factor, rule.l2 * factor)
@@ -85,7 +85,7 @@ def descend_clipped(net, trainee, rows_pass, rule, rate, t, rows, team):
     numbers = begin_step(rule, rate, t, scale, 0.0)
     for l in range(1, net.depth + 1):
         layer, n_below = layer_of(net, l), layer_of(net, l - 1).neurons
-        first, last = share(layer.neurons, width, team)
+        first, last = own_neurons(net, l, team)
         at = layer.weights + first * n_below
         where = slice_of(net, trainee, at, advance(nabla, at))
         update(rule, numbers, where, last - first, n_below, n_below)
@@ -93,6 +93,13 @@ def descend_clipped(net, trainee, rows_pass, rule, rate, t, rows, team):
         update_biases(net, trainee, rule, numbers, layer, first, last, g)
         limit_norms(net, rule, l, first, last)
     wait_for_all(team)
+
+
+@inlined
+def own_neurons(net, l, team):
+    """This thread's neurons of layer l, whose weights it updates; of few, each thread has some."""
+    neurons = layer_of(net, l).neurons
+    return share(neurons, min(lanes(net.arena), parts(neurons, team.n_threads)), team)
 
 
 @kernel

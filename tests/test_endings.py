@@ -197,6 +197,36 @@ def test_a_thread_that_ctrl_c_cannot_reach_starts_the_others(monkeypatch):
     assert threading.main_thread() not in starters
 
 
+@pytest.mark.parametrize("is_forbidden", [False, True])
+def test_threads_begin_on_cores_of_their_own(is_forbidden, monkeypatch):
+    """They may leave them at once, and stay off cores that are not the process's."""
+    cores, moves = {1, 2, 5}, []
+
+    def move(pid, to):
+        moves.append((threading.get_ident(), set(to)))
+        if is_forbidden:
+            raise PermissionError
+
+    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda pid: cores, raising=False)
+    monkeypatch.setattr(threads.os, "sched_setaffinity", move, raising=False)
+    barrier = threading.Barrier(3)
+    threads.run_on_threads(lambda thread: barrier.wait() * 0, 3)
+    movers = {who for who, _ in moves}
+    assert len(movers) == 3
+    if not is_forbidden:
+        of_each = [[to for who, to in moves if who == mover] for mover in movers]
+        assert {frozenset(first) for first, _ in of_each} == {frozenset({core}) for core in cores}
+        assert [last for _, last in of_each] == 3 * [cores]
+
+
+def test_one_thread_stays_where_it_is(monkeypatch):
+    def refuse(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(threads.os, "sched_setaffinity", refuse, raising=False)
+    assert threads.run_on_threads(lambda thread: thread, 1) == 0
+
+
 def test_what_a_thread_raises_comes_out():
     def call(thread):
         if thread == 1:
