@@ -12,6 +12,7 @@ from fastbp.kernels import layout
 from fastbp.optimizers import Optimizer
 from fastbp.pace import Pace
 from fastbp.settings import Settings
+from fastbp.threads import Crew
 from fastbp.validation import Array
 from fastbp.workspace import Workspace
 
@@ -59,6 +60,7 @@ class Scratch:
     def __init__(self, net: Architecture, settings: Settings, memory: Memory) -> None:
         self.key = self.needs(settings, memory)
         self.pace = Pace(net, settings.batch_size)
+        self.crew = Crew(settings.threads, settings.chose_threads)
         self.workspace = Workspace(net, settings.batch_size, settings.threads, trains=True)
         clips = settings.rule.clip_norm > 0
         self.gradient: Array = layout.aligned_zeros(net.n_parameters if clips else 0, net.dtype)
@@ -70,7 +72,8 @@ class Scratch:
     def needs(settings: Settings, memory: Memory) -> tuple[object, ...]:
         """Return what two trainings of a net share if they can use the same arrays."""
         clips = settings.rule.clip_norm > 0
-        return settings.batch_size, settings.threads, clips, memory.slots.shape
+        threads = settings.threads, settings.chose_threads
+        return settings.batch_size, threads, clips, memory.slots.shape
 
 
 def fresh_slots(count: int, net: Architecture) -> Array:

@@ -168,7 +168,8 @@ class MLP(Net):
             is a terminal. With a bar or without, the logger "fastbp" tells of every epoch at the
             level DEBUG.
         threads : int, optional
-            None chooses by the work of a step. The result has the same bits for any number.
+            None chooses by the net and the batch, and takes one while other programs keep cores
+            busy. The result has the same bits for any number.
         resume : str or path-like, optional
             A file that `Checkpoint` wrote, to go on from: the end has the same bits as without the
             break. Net, data, callbacks with a memory and all arguments that matter to the bits must

@@ -12,7 +12,7 @@ from fastbp.augment import checked_augment, Distortions
 from fastbp.callbacks import Callbacks
 from fastbp.optimizers import as_optimizer, Optimizer
 from fastbp.progress import checked_progress
-from fastbp.threads import checked_threads
+from fastbp.threads import checked_threads, choose_threads
 from fastbp.validation import Array, boolean, integer, message, number, read_only
 
 __all__ = ["Settings", "dropout_rates"]
@@ -31,6 +31,7 @@ class Settings:
     callbacks: Callbacks
     progress: bool | str
     threads: int
+    chose_threads: bool  # whether nobody asked for that number
 
     @classmethod
     def checked(
@@ -68,7 +69,8 @@ class Settings:
             augment=checked_augment(augment, net),
             callbacks=Callbacks(callbacks),
             progress=checked_progress(progress),
-            threads=checked_threads(threads, 6.0 * net.n_parameters * size),
+            threads=checked_threads(threads, choose_threads(net, size)),
+            chose_threads=threads is None,
         )
 
     def told(self) -> dict[str, object]:

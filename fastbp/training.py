@@ -40,7 +40,6 @@ from fastbp.pace import BRIEF
 from fastbp.progress import Progress
 from fastbp.resuming import restore, resumption
 from fastbp.settings import Settings
-from fastbp.threads import run_on_threads
 from fastbp.validation import all_finite, Array, read_only
 
 if TYPE_CHECKING:
@@ -183,15 +182,15 @@ class Training:
             model = epoch_kernel.Model(parameters, slots, scratch.gradient, scratch.workspace.arena)
             scratch.barrier[:] = 0
 
-            def on_thread(thread: int) -> int:
-                team = epoch_kernel.Team(scratch.barrier, thread, settings.threads)
+            def on_thread(thread: int, threads: int) -> int:
+                team = epoch_kernel.Team(scratch.barrier, thread, threads)
                 return int(
                     epoch_kernel.train(
                         table, model, data, rows_pass, settings.rule, first, last, self.report, team
                     )
                 )
 
-            return run_on_threads(on_thread, settings.threads)
+            return scratch.crew.run(on_thread)
 
         changed = self.net.parameters, self.memory.slots
         return self.interrupts.step(scratch.pace.is_long, changed, call)

@@ -38,19 +38,19 @@ def gather_row(net, examples, source, r):
     x * 0 is 0 for a finite x and NaN otherwise: one multiply-add a vector, where a separate pass
     over X costs 15 % of an epoch of a small net.
     """
-    n, X, arena = examples.columns, examples.X, net.arena
-    width, layer = lanes(arena), layer_of(net, 0)
-    start, target = source * n, layer.a + r * layer.row_step
+    n, X, batch = examples.columns, examples.X, net.batch
+    width = lanes(batch)
+    start, target = source * n, r * layer_of(net, 0).row_step
     whole = n // width * width
-    zeros = broadcast(arena, 0)
+    zeros = broadcast(batch, 0)
     for j in range(0, whole, width):
-        x = load_first_as(arena, X, start + j, width)
+        x = load_first_as(batch, X, start + j, width)
         zeros = fma(x, 0, zeros)
-        store(arena, target + j, x)
+        store(batch, target + j, x)
     if whole < n:
-        x = load_first_as(arena, X, start + whole, n - whole)
+        x = load_first_as(batch, X, start + whole, n - whole)
         zeros = fma(x, 0, zeros)
-        store(arena, target + whole, x)
+        store(batch, target + whole, x)
     return sum_lanes(zeros) == 0
 
 

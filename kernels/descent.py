@@ -131,7 +131,7 @@ def propagate_below(net, rows_pass, l, rows, team):
 
 @inlined
 def activations_below(net, rule, l, rows, team):
-    """a^(l-1), packed by all threads together where many products will read it.
+    """a^(l-1), packed where many products will read it, by each thread or all of them together.
 
     Or transposed, with lists of what is not 0, where that is less.
     """
@@ -139,14 +139,17 @@ def activations_below(net, rule, l, rows, team):
     if min(rows, neurons) < PACK_FROM or a_below.columns <= FEW_COLUMNS:
         return a_below
     lists = suits_lists(a_below, neurons) and not is_plain(rule)
-    wait_for_all(team)  # until nobody reads what was packed before
-    first, last = share(a_below.columns, OUTER_VECTORS * lanes(net.arena), team)
+    first, last = 0, a_below.columns
+    if not net.has_copies:
+        wait_for_all(team)  # until nobody reads what was packed before
+        first, last = share(a_below.columns, OUTER_VECTORS * lanes(net.arena), team)
     if lists:
         a_below = transpose_and_list(net, a_below, first, last)
     else:
         pack_panels(column_range(a_below, first, last), advance(net.packed, first * rows))
         a_below = Matrix(net.packed, rows, a_below.columns, rows, 0)
-    wait_for_all(team)
+    if not net.has_copies:
+        wait_for_all(team)
     return a_below
 
 

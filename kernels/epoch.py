@@ -121,12 +121,14 @@ def propagate(net, examples, rows_pass, rule, step, rows, report, team):
     """Gather a batch, run it forward, and leave delta^L (BP1) in the arena."""
     arena, width = net.arena, lanes(net.arena)
     first_row, last_row = share(rows, 1, team)
+    first_copied, last_copied = (0, rows) if net.has_copies else (first_row, last_row)
     finite = True
-    for r in range(first_row, last_row):
+    for r in range(first_copied, last_copied):
         at = step * rows_pass.batch_size + r
         source = rows_pass.order[at]
         finite &= gather_row(net, examples, source, r)
-        gather_target(net, examples, source, r)
+        if first_row <= r < last_row:
+            gather_target(net, examples, source, r)
         # Afterwards: before, what is gathered now would wait for it, 3 % of [784, 30, 10].
         if at + ROWS_AHEAD < rows_pass.order.size:
             prefetch_row(examples, rows_pass.order[at + ROWS_AHEAD])

@@ -8,8 +8,7 @@ whose caller keeps the arrays alive, begins with `open_net` and `open_data`.
 from typing import NamedTuple
 
 from .jit import inlined, kernel
-from .layout import BLOCK_SIZE, Layer, Plan, TALL_BLOCK_NEURONS
-from .matmul import ROOM
+from .layout import Layer, Plan
 from .matrix import Matrix, matrix
 from .simd import advance, pointer
 
@@ -32,10 +31,12 @@ class Net(NamedTuple):
     row_weights: int
     row_costs: int
     row_hits: int
-    block: object  # pointer to this thread's gradient block
     panel: object  # pointer to this thread's panel
-    packed: object  # pointer to the packed a^(l-1)
+    block: object  # pointer to this thread's gradient block
     deltas: object  # pointer to this thread's packed part of delta^l
+    has_copies: bool  # whether each thread has the next two for itself
+    batch: object  # pointer to a^0
+    packed: object  # pointer to the packed a^(l-1)
 
 
 class Examples(NamedTuple):
@@ -59,7 +60,9 @@ def open_net(table, parameters, arena, thread, n_rows):
     """
     t = pointer(table, 0)
     loss, rows, targets, weights, costs, hits = t[0], t[1], t[2], t[3], t[4], t[5]
-    blocks, panels, packed, deltas = t[6], t[7], t[8], t[9]
+    own_size, panel, block, deltas = t[6], t[7], t[8], t[9]
+    copy_step, batch, packed = t[10], t[11], t[12]
+    own, copy = pointer(arena, thread * own_size), pointer(arena, thread * copy_step)
     layers = pointer(table, PLAN_NUMBERS)
     return Net(
         pointer(parameters, 0),
@@ -73,10 +76,12 @@ def open_net(table, parameters, arena, thread, n_rows):
         weights,
         costs,
         hits,
-        pointer(arena, blocks + thread * BLOCK_SIZE),
-        pointer(arena, panels + thread * ROOM),
-        pointer(arena, packed),
-        pointer(arena, deltas + thread * rows * TALL_BLOCK_NEURONS),
+        advance(own, panel),
+        advance(own, block),
+        advance(own, deltas),
+        copy_step > 0,
+        advance(copy, batch),
+        advance(copy, packed),
     )
 
 
@@ -130,7 +135,8 @@ def z_matrix(net, l, rows):
 def a_matrix(net, l, rows):
     """a^l (rows, n_l); a^0 is the batch."""
     layer = layer_of(net, l)
-    return matrix(net.arena, layer.a, rows, layer.neurons, layer.row_step)
+    data = advance(net.arena, layer.a) if l > 0 else net.batch
+    return Matrix(data, rows, layer.neurons, layer.row_step, 1)
 
 
 @kernel

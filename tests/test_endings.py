@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import tracemalloc
 import warnings
 
@@ -15,7 +16,7 @@ from api_problems import blobs, everything, line
 from numpy.testing import assert_array_equal
 from stops import press_ctrl_c
 
-from fastbp import DivergenceError, Exponential, MLP, pace, SGD, threads
+from fastbp import DivergenceError, Exponential, MLP, pace, settings, SGD, threads
 
 
 def test_ctrl_c_in_a_callback_ends_fit_with_a_warning():
@@ -164,11 +165,55 @@ def test_no_arrays_are_allocated_from_epoch_to_epoch():
 # Threads and the progress bar
 
 
-def test_threads_are_chosen_by_the_work(monkeypatch):
-    assert threads.choose_threads(1e3) == 1
-    monkeypatch.setattr(threads, "SHARED_WORK", 1e9)
-    assert threads.choose_threads(1e8) == 1
-    assert threads.choose_threads(1e9) == threads.thread_limit() >= 1
+# What two threads gained, measured.
+GAINS = [
+    ([784, 30, 10], 10, 0.95), ([784, 30, 10], 128, 1.29), ([784, 100, 10], 32, 1.4),
+    ([784, 100, 50, 10], 20, 1.28), ([784, 256, 128, 10], 64, 1.46),
+    ([784, 512, 512, 10], 128, 1.6), ([256] * 4 + [10], 64, 1.25),
+    ([128] * 5 + [10], 512, 1.21), ([128] * 4 + [10], 64, 0.92),
+    ([64] * 6 + [10], 1024, 0.95), ([20, 20, 20, 1], 4096, 0.83), ([20, 20, 20, 1], 16384, 1.02),
+    ([2, 64, 64, 1], 1000, 0.73), ([4, 32, 32, 1], 2048, 0.68), ([64, 100, 10], 200, 0.94),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sizes", "batch_size", "gain"), GAINS)
+def test_threads_are_chosen_where_they_gain(sizes, batch_size, gain, monkeypatch):
+    monkeypatch.setattr(threads, "thread_limit", lambda: 2)
+    net = MLP(sizes, output="linear", loss="quadratic").architecture
+    assert threads.choose_threads(net, batch_size) == (2 if gain > 1.05 else 1)
+
+
+def test_a_crew_shrinks_while_others_keep_a_core_busy():
+    """Threads that sleep look as if somebody else had their cores."""
+
+    def threads_of_calls(crew, count):
+        numbers = []
+
+        def call(thread, n_threads):
+            numbers.append(n_threads)
+            time.sleep(0.005)
+            return 0
+
+        for _ in range(count):
+            assert crew.run(call) == 0
+        return "".join(map(str, numbers))
+
+    assert threads_of_calls(threads.Crew(2, is_free=True), 10) == "2212211221111"
+    assert threads_of_calls(threads.Crew(2, is_free=False), 3) == "222222"
+    assert threads_of_calls(threads.Crew(1, is_free=True), 2) == "11"
+
+
+@pytest.mark.parametrize("is_free", [True, False])
+def test_a_crew_that_shrinks_trains_to_the_same_bits(is_free, monkeypatch):
+    X, y = blobs(rows=600)
+    monkeypatch.setattr(threads, "LEAST_SHARE", 2.0)  # no thread ever has so much of a core
+    monkeypatch.setattr(pace, "SHORT_CALL", 0.0)
+    monkeypatch.setattr(settings, "choose_threads", lambda *_: 2)
+    net = MLP([4, 30, 3], seed=0)
+    net.fit(X, y, epochs=5, batch_size=100, threads=None if is_free else 2)
+    alone = MLP([4, 30, 3], seed=0)
+    alone.fit(X, y, epochs=5, batch_size=100, threads=1)
+    assert_array_equal(net.parameters, alone.parameters)
 
 
 def test_training_on_threads_starts_no_threading_layer():

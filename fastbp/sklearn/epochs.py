@@ -18,7 +18,7 @@ from fastbp.settings import dropout_rates
 from fastbp.sklearn.network import dense, kernel_data, Network, row_blocks
 from fastbp.sklearn.optimizer import Optimizer, rule_of
 from fastbp.sklearn.parameters import Parameters
-from fastbp.threads import checked_threads, run_on_threads
+from fastbp.threads import checked_threads, choose_threads, Crew
 from fastbp.validation import Array, read_only
 from fastbp.workspace import Workspace
 
@@ -64,13 +64,13 @@ class Epochs:
         self.rows = X.shape[0]
         self.batch_size = batch_size(estimator.batch_size, self.rows)
         self.steps = -(-self.rows // self.batch_size)
-        step_flops = 6.0 * network.n_parameters * self.batch_size
         is_sparse = scipy.sparse.issparse(X)
         block = next(row_blocks(X))  # all rows, unless they become dense for now
         most = (block.stop - block.start) // self.batch_size if is_sparse else math.inf
         self.pace = Pace(network, self.batch_size, most)
-        self.threads = checked_threads(estimator.n_threads, step_flops)
-        self.workspace = Workspace(network, self.batch_size, self.threads, trains=True)
+        threads = checked_threads(estimator.n_threads, choose_threads(network, self.batch_size))
+        self.crew = Crew(threads, is_free=estimator.n_threads is None)
+        self.workspace = Workspace(network, self.batch_size, threads, trains=True)
         clipped = network.n_parameters if self.rule.clip_norm else 0
         self.gradient = layout.aligned_zeros(clipped, network.dtype)
         self.changed = parameters.vector, self.optimizer.state
@@ -148,17 +148,17 @@ class Epochs:
         )
 
     def run(self, kernel: Callable[..., int], *arguments: Any) -> None:
-        """Call one of the training kernels on all threads."""
+        """Call one of the training kernels."""
 
         def call(parameters: Array, state: Array) -> int:
             model = epoch_kernel.Model(parameters, state, self.gradient, self.workspace.arena)
             barrier = np.zeros(16, np.int64)
 
-            def on_thread(thread: int) -> int:
-                team = epoch_kernel.Team(barrier, thread, self.threads)
+            def on_thread(thread: int, threads: int) -> int:
+                team = epoch_kernel.Team(barrier, thread, threads)
                 return kernel(self.workspace.table, model, *arguments, team)
 
-            return run_on_threads(on_thread, self.threads)
+            return self.crew.run(on_thread)
 
         self.interrupts.step(self.pace.is_long, self.changed, call)
 

@@ -57,7 +57,8 @@ class MLPClassifier(FastMLP, sklearn.neural_network.MLPClassifier):
     max_seconds : float, default=None
         Training ends with the epoch in which this time is over.
     n_threads : int, default=None
-        None chooses by the work of a step. The result has the same bits for any number.
+        None chooses by the net and the batch, and takes one while other programs keep cores busy.
+        The result has the same bits for any number.
     class_weight : dict, "balanced" or list of dict, default=None
         Weights of the classes, which multiply those of the rows; read by
         sklearn.utils.class_weight.compute_sample_weight.
@@ -173,7 +174,8 @@ class MLPRegressor(FastMLP, sklearn.neural_network.MLPRegressor):
     max_seconds : float, default=None
         Training ends with the epoch in which this time is over.
     n_threads : int, default=None
-        None chooses by the work of a step. The result has the same bits for any number.
+        None chooses by the net and the batch, and takes one while other programs keep cores busy.
+        The result has the same bits for any number.
 
     Attributes
     ----------
