@@ -19,7 +19,7 @@ def trainer(cell: Cell, threads: int | None) -> FastBP:
 class Threads(OneCall):
     """An epoch by so many threads; `auto` is threads=None, which chooses by the work."""
 
-    params = (("A", "E", "F", "H"), (1, 2, "auto"))
+    params = (("A", "C", "D", "E", "F", "H"), (1, 2, "auto"))
     param_names = ("cell", "threads")
     repeat = (2, 5, 3.0)
 
