@@ -5,6 +5,7 @@ on every platform.
 """
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
@@ -106,7 +107,8 @@ class Crew:
     """
 
     def __init__(self, threads: int, is_free: bool) -> None:
-        self.threads, self.is_free = threads, is_free
+        # On Windows a thread's processor time is counted in ticks of 16 ms: too few in a call.
+        self.threads, self.is_free = threads, is_free and sys.platform != "win32"
         self.alone, self.longer = 0, 1  # calls to be made by one thread: now, and the next time
 
     def run(self, call: Callable[[int, int], int]) -> int:

@@ -169,13 +169,13 @@ def plan(sizes, activations, loss, rows, dtype, threads=1, *, trains=False, keep
         return place(rows * layers[0].row_step), place(padded * (inputs + PANEL_COLUMNS) + lists)
 
     has_copies = trains and rows * inputs <= COPIED_TO
-    own = panel = place(ROOM)
-    block = deltas = batch = packed = own
+    panel = place(ROOM)
+    block = deltas = batch = packed = panel
     if trains:
         block, deltas = place(BLOCK_SIZE), place(rows * TALL_BLOCK_NEURONS)
     if has_copies:
         batch, packed = place_batch()
-    own_size = at - own
+    own_size = at - panel
     at += (threads - 1) * own_size
     if trains and not has_copies:
         batch, packed = place_batch()

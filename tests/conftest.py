@@ -32,6 +32,15 @@ def handler_is_restored():
     assert after is signal.default_int_handler
 
 
+@pytest.fixture(params=["copied", "shared"])
+def batches(request, monkeypatch):
+    """Batches as small ones are laid out, a copy for each thread, and as large ones are, once."""
+    from fastbp.kernels import layout  # not before what follows here
+
+    if request.param == "shared":
+        monkeypatch.setattr(layout, "COPIED_TO", 0)
+
+
 # Before NumPy is imported: scikit-learn's products here are too small for two threads, which on a
 # busy machine wait for each other, ten times as long as one would take.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -4,7 +4,7 @@ Errors are measured over the largest parameter: 50 steps add their rounding erro
 that size.
 """
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import naive
 import naive_optimizers
@@ -319,11 +319,13 @@ def test_same_bits_for_any_number_of_threads(optimizer, extra, dtype):
 
 @pytest.mark.parametrize("shape", ["few_rows", "few_neurons"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_same_bits_of_larger_batches(shape, dtype):
+def test_same_bits_of_larger_batches(shape, dtype, monkeypatch):
+    """And whether each thread has a copy of the batch, or all share one."""
     sizes, rows, batch_size = SHAPES[shape]
     vector, X, y, _ = make_data(sizes, rows, dtype=dtype)
     results = set()
-    for threads in (1, 2, 3):
+    for threads, copied_to in product((1, 2, 3), (layout.COPIED_TO, 0)):
+        monkeypatch.setattr(layout, "COPIED_TO", copied_to)
         network = Network(
             sizes, "relu", "linear", "quadratic", vector, dtype, rows=batch_size, threads=threads
         )
@@ -332,6 +334,7 @@ def test_same_bits_of_larger_batches(shape, dtype):
     assert len(results) == 1
 
 
+@pytest.mark.usefixtures("batches")
 @pytest.mark.parametrize("sizes", [[1, 1], [3, 2, 1, 2], [40, 17, 16], [5, 1100, 3]])
 def test_same_bits_where_threads_are_idle(sizes):
     """Layers of fewer neurons than threads have lanes; batches of fewer rows than threads."""
@@ -417,6 +420,7 @@ def test_the_guards_see_a_stray_write():
 # Numbers that are not finite
 
 
+@pytest.mark.usefixtures("batches")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

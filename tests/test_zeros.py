@@ -170,6 +170,7 @@ def test_steps_are_those_of_the_reference(optimizer, sizes, rows, batch_size):
     assert max_error(net.parameters, w) < 1e-10
 
 
+@pytest.mark.usefixtures("batches")
 @SHAPES
 @DTYPES
 def test_bits_do_not_depend_on_the_number_of_threads(dtype, sizes, rows, batch_size):

@@ -154,8 +154,8 @@ class Steps:
         rows_pass = epoch.Pass(
             read_only(order), cell.batch, read_only(np.zeros(count)), read_only(no_dropout), 0, 0
         )
-        net = self.table, self.model, self.data
-        status = epoch.train(*net, rows_pass, self.rule, 0, count, self.report, self.team)
+        arguments = self.table, self.model, self.data, rows_pass, self.rule, 0, count
+        status = epoch.train(*arguments, self.report, self.team)
         assert status == epoch.OK
 
 
