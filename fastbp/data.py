@@ -26,6 +26,7 @@ __all__ = [
     "validation_dataset",
 ]
 
+NO_LABELS = read_only(np.empty(0, np.int64))
 SUM_TOLERANCE = 1e-3  # targets of softmax add up to 1 within this, as float16 ones do
 
 
@@ -152,7 +153,7 @@ def labels_and_targets(net: Architecture, y: object, name: str) -> tuple[Array, 
     if raw.ndim == 1 or (raw.ndim == 2 and shape[1] == net.n_outputs):
         targets = array(name, raw, net.dtype).reshape(len(raw), net.n_outputs)
         check_targets(targets, net, name)
-        return np.empty(0, np.int64), targets
+        return NO_LABELS, targets
     expected = f"targets of shape (batch, {net.n_outputs})"
     expected += " or (batch,)" if net.n_outputs == 1 else " or integer labels of shape (batch,)"
     advice = "labels in a column are y.ravel()" if raw.ndim == 2 and shape[1] == 1 else ""

@@ -10,7 +10,18 @@ Softmax is no function of one z: losses.py treats it, and it may stand in the la
 
 from .elementary import exp, expm1, log1p, sigmoid, tanh
 from .jit import inlined, kernel
-from .simd import absolute, broadcast_like, erf, fma, lanes, load, load_first, select, store
+from .simd import (
+    absolute,
+    broadcast,
+    broadcast_like,
+    erf,
+    fma,
+    lanes,
+    load,
+    load_first,
+    select,
+    store,
+)
 
 NAMES = (
     "sigmoid",
@@ -198,12 +209,25 @@ def _linear(z):
 
 
 @inlined
+def is_column(layer):
+    """Whether rows of a layer lie side by side, as those of a single output do.
+
+    It is gone through by vectors of rows. Padded rows of one number each took ten of the 230 us of
+    a gradient of [2, 64, 64, 1].
+    """
+    return layer.row_step == 1
+
+
+@inlined
 def _add_biases(sigma, net, layer, rows, first, last):
     """z += b, a = sigma(z)."""
     arena = net.arena
+    rows_at_once = lanes(arena) if is_column(layer) else 1
     for j in range(first, last, lanes(arena)):
         b = load_first(net.parameters, layer.biases + j, layer.neurons - j)
-        for r in range(rows):
+        if is_column(layer):
+            b = broadcast(arena, net.parameters[layer.biases])
+        for r in range(0, rows, rows_at_once):
             at = r * layer.row_step + j
             z = load(arena, layer.z + at) + b
             store(arena, layer.z + at, z)

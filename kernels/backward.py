@@ -12,7 +12,7 @@ overwrites the other deltas and, where one is asked for, the gradient.
 """
 
 from .activations import multiply_by_derivative
-from .batch import finish_rows, gather_target
+from .batch import finish_rows, gather_target, total
 from .dropout import multiply_by_dropped
 from .forward import forward_block, pack_weights
 from .jit import inlined, kernel
@@ -79,17 +79,14 @@ def store_gradient(net, a_below, l, rows, first, last, gradient, accumulate):
 def propagate_block(net, examples, first, last, scale):
     """Forward and BP1 of rows first .. last-1, BP2 down to delta^1: (X is finite, sum of costs)."""
     rows = last - first
-    cost = 0.0
     if not forward_block(net, rows_of(examples, first, last), rows):
-        return False, cost
+        return False, 0.0
     for r in range(rows):
         gather_target(net, examples, first + r, r)
     finish_rows(net, 0, rows, scale)  # BP1
-    for r in range(rows):
-        cost += net.arena[net.row_costs + r]
     for l in range(net.depth, 1, -1):
         error_below(net, l, rows, 0, layer_of(net, l - 1).neurons, False)
-    return True, cost
+    return True, total(net, net.row_costs, rows)
 
 
 @inlined

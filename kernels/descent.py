@@ -9,7 +9,7 @@ their nabla_w and updates their weights.
 from typing import NamedTuple
 
 from .backward import bias_gradient, error_below, store_gradient
-from .batch import batch_weight
+from .batch import total
 from .jit import inlined, kernel
 from .layout import BLOCK_NEURONS, BLOCK_SIZE, TALL_BLOCK_NEURONS, TALL_FROM
 from .listed import (
@@ -49,7 +49,7 @@ class Trainee(NamedTuple):
 @inlined
 def penalty_factor(net, rule, rows):
     """What l1 and l2 are multiplied by in a batch."""
-    return 1.0 / batch_weight(net, rows) if rule.per_row else 1.0
+    return 1.0 / total(net, net.row_weights, rows) if rule.per_row else 1.0
 
 
 @inlined

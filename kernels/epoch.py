@@ -12,13 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from .batch import (
-    batch_weight,
     finish_rows,
     gather_row,
     gather_target,
     mark_hits,
     prefetch_row,
     ROWS_AHEAD,
+    total,
 )
 from .descent import descend, descend_clipped, Trainee
 from .dropout import drop
@@ -120,7 +120,7 @@ def train_epochs(table, model, data, passes, rule, reports, team):
 @inlined
 def propagate(net, examples, rows_pass, rule, step, rows, report, team):
     """Gather a batch, run it forward, and leave delta^L (BP1) in the arena."""
-    arena, width = net.arena, lanes(net.arena)
+    width = lanes(net.arena)
     first_row, last_row = share(rows, 1, team)
     first_copied, last_copied = (0, rows) if net.has_copies else (first_row, last_row)
     finite = True
@@ -149,22 +149,19 @@ def propagate(net, examples, rows_pass, rule, step, rows, report, team):
             drop(net, l, rows, first, last, rows_pass.dropout[l], rows_pass.seed, t)
         wait_for_all(team)
 
-    weight = batch_weight(net, rows)
+    weight = total(net, net.row_weights, rows)
     scale = 1.0 / weight if weight != 0.0 else 0.0
     finish_rows(net, first_row, last_row, scale)  # BP1
     mark_hits(net, first_row, last_row)
     wait_for_all(team)
 
-    cost, hits = 0.0, 0.0
-    for r in range(rows):
-        cost += arena[net.row_costs + r]
-        hits += arena[net.row_hits + r]
+    cost = total(net, net.row_costs, rows)
     if not (abs(cost) < np.inf or rows_pass.endure):
         return COST_NOT_FINITE
     if team.thread == 0:
         report[COST] += cost
         report[WEIGHT] += weight
-        report[HITS] += hits
+        report[HITS] += total(net, net.row_hits, rows)
         if rule.per_row:
             report[MEAN_COST] += rows * (cost / weight)
             report[PENALTY] += rows * (penalties / weight)

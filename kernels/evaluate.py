@@ -1,6 +1,6 @@
 """Cost, hits and moments over all rows of the user's data, a block of rows at a time."""
 
-from .batch import finish_rows, gather_target, mark_hits
+from .batch import finish_rows, gather_target, mark_hits, total
 from .forward import forward_block, pack_weights
 from .jit import kernel
 from .net import layer_of, open_data, open_net, rows_of
@@ -27,12 +27,12 @@ def evaluate(table, parameters, arena, data, moments):
             gather_target(net, examples, first + r, r)
         finish_rows(net, 0, last - first, 1.0)
         mark_hits(net, 0, last - first)
-        for r in range(last - first):
-            cost += net.arena[net.row_costs + r]
-            hits += net.arena[net.row_hits + r]
-            w = net.arena[net.row_weights + r]
-            weight += w
-            if not examples.has_labels:
+        cost += total(net, net.row_costs, last - first)
+        weight += total(net, net.row_weights, last - first)
+        hits += total(net, net.row_hits, last - first)
+        if not examples.has_labels:
+            for r in range(last - first):
+                w = net.arena[net.row_weights + r]
                 for j in range(output.neurons):
                     y = net.arena[net.targets + r * output.row_step + j]
                     d = y - examples.targets[j]

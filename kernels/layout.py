@@ -52,7 +52,7 @@ class Layer(NamedTuple):
     """Where a layer's numbers lie: offsets into the parameters (weights, biases) and the arena."""
 
     neurons: int
-    row_step: int  # elements from one row of its z, a, delta to the next
+    row_step: int  # elements from one row of its z, a, delta to the next; 1 in a column
     weights: int
     biases: int
     activation: int  # number in activations.ACTIVATIONS
@@ -152,14 +152,17 @@ def plan(sizes, activations, loss, rows, dtype, threads=1, *, trains=False, keep
         if not layers:
             layers.append(Layer(n, row_step, *where, activation, 0, 0, 0, 0, -1))
             continue
-        z = place(rows * row_step)
         is_output = len(layers) == len(sizes) - 1
+        if is_output and n == 1:  # a column, and a vector behind its last row
+            row_step = 1
+        size = rows * row_step + (line if row_step == 1 else 0)
+        z = place(size)
         is_apart = keeps_z or is_output or activation not in FROM_A
-        a = place(rows * row_step) if is_apart else z
-        delta, dropped = place(rows * row_step), place(rows * row_step)
+        a = place(size) if is_apart else z
+        delta, dropped = place(size), place(size)
         packed_weights = -1 if trains else place(layers[-1].neurons * (n + PANEL_COLUMNS))
         layers.append(Layer(n, row_step, *where, activation, z, a, delta, dropped, packed_weights))
-    targets = place(rows * layers[-1].row_step)
+    targets = place(size)
     row_weights, row_costs, row_hits = place(rows), place(rows), place(rows)
 
     inputs, padded = max(sizes[:-1]), -(-rows // line) * line

@@ -20,7 +20,7 @@ from .simd import (
     load,
     load_first,
     select,
-    store,
+    store_first,
     sum_lanes,
 )
 from .softmax import softmax
@@ -95,13 +95,14 @@ def within(a):
 
 
 @inlined
-def output_error(loss, output, arena, at, y_at, scale):
-    """Cost of one row, unscaled; its output error times `scale` goes to delta.
+def output_error(loss, output, arena, at, y_at, n, scale):
+    """Costs of n outputs, unscaled, added up by vectors; their errors times `scale` go to delta.
 
-    `output` is the last Layer, `at` where the row is in its z, a and delta. Where the output is a
-    softmax, a is computed here; otherwise it has been.
+    `output` is the last Layer, `at` where the outputs are in its z, a and delta: a row, or a vector
+    of rows of a column, of which `scale` is a vector. Where the output is a softmax, a is computed
+    here; otherwise it has been.
     """
-    width, n = lanes(arena), output.neurons
+    width = lanes(arena)
     z_at, a_at, delta_at = output.z + at, output.a + at, output.delta + at
     cost = broadcast(arena, 0)
     if output.activation == SOFTMAX:
@@ -122,7 +123,7 @@ def output_error(loss, output, arena, at, y_at, scale):
                 each = y * -log(within(a)) if loss == LOG_LOSS else y * (top - z + log_total)
                 delta = fma(a, inner, -y)
             cost = cost + select(first_lanes(each, n - j), each, broadcast_like(each, 0))
-            store(arena, delta_at + j, delta * scale)
+            store_first(arena, delta_at + j, delta * scale, n - j)
     else:
         for j in range(0, n, width):
             z, a, y = load(arena, z_at + j), load(arena, a_at + j), load(arena, y_at + j)
@@ -142,5 +143,5 @@ def output_error(loss, output, arena, at, y_at, scale):
                 else:
                     delta = cost_derivative(loss, a, y) * derivative(output.activation, z, a)
             cost = cost + select(first_lanes(each, n - j), each, broadcast_like(each, 0))
-            store(arena, delta_at + j, delta * scale)
-    return sum_lanes(cost)
+            store_first(arena, delta_at + j, delta * scale, n - j)
+    return cost

@@ -203,6 +203,13 @@ def test_one_layer(loss, output, labels):
         check(make_problem(n_0, [n_0, n_1], [], output, loss, rows, labels=labels, weighted=True))
 
 
+@pytest.mark.parametrize("rows", [1, 17, 131])
+@pytest.mark.parametrize(("loss", "output"), [pair for pair in PAIRS if pair[1] != "softmax"])
+def test_a_single_output(loss, output, rows):
+    """Its rows lie side by side, and vectors go over several of them, of which some weigh 0."""
+    check(make_problem(rows, [3, 9, 1], ["tanh"], output, loss, rows, weighted=True))
+
+
 @pytest.mark.parametrize("n_rows", [127, 128, 129, 300])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_blocks_of_rows(n_rows, weighted):

@@ -56,9 +56,13 @@ def test_differences_of_gradients_for_every_activation(hidden):
     assert_allclose(net.hessian_vector_product(X, y, v), expected, rtol=1e-6, atol=1e-7)
 
 
-def test_many_rows_weights_and_penalty():
-    net, X, y, v = problem("quadratic", "linear", "sigmoid", rows=300, sizes=(3, 17, 35, 2))
+@pytest.mark.parametrize("n_outputs", [1, 2])
+@pytest.mark.parametrize("output", ["linear", "tanh"])
+def test_many_rows_weights_and_penalty(n_outputs, output):
+    sizes = (3, 17, 35, n_outputs)
+    net, X, y, v = problem("quadratic", output, "sigmoid", rows=300, sizes=sizes)
     s = np.random.default_rng(1).random(300)
+    s[::7] = 0
     expected = difference_of_gradients(net, X, y, v, sample_weight=s, l2=0.3)
     product = net.hessian_vector_product(X, y, v, sample_weight=s, l2=0.3)
     assert_allclose(product, expected, rtol=1e-6, atol=1e-7)

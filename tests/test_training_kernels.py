@@ -52,7 +52,8 @@ EXTRAS = {
 
 # (sizes, rows of the data, batch size): odd, with a last smaller batch; wider than a block of the
 # gradient; deep and thin; one of everything; batches of far fewer rows than neurons, and of long
-# rows for few neurons, whose forward products are made in ways of their own.
+# rows for few neurons, whose forward products are made in ways of their own; a single output,
+# whose rows lie side by side.
 SHAPES = {
     "odd": ([13, 17, 5, 3], 33, 7),
     "wide_input": ([1030, 17, 2], 20, 8),
@@ -62,6 +63,7 @@ SHAPES = {
     "one": ([1, 1], 3, 1),
     "few_rows": ([70, 131, 90, 3], 75, 40),
     "few_neurons": ([301, 19, 3], 110, 55),
+    "one_output": ([5, 18, 1], 74, 37),
 }
 
 
@@ -317,7 +319,7 @@ def test_same_bits_for_any_number_of_threads(optimizer, extra, dtype):
     assert results[0] == results[1] == results[2]
 
 
-@pytest.mark.parametrize("shape", ["few_rows", "few_neurons"])
+@pytest.mark.parametrize("shape", ["few_rows", "few_neurons", "one_output"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_same_bits_of_larger_batches(shape, dtype, monkeypatch):
     """And whether each thread has a copy of the batch, or all share one."""
