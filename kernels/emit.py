@@ -128,6 +128,16 @@ def emit_store(builder, value, pointer, mask=None):
     builder.call(function, [value, pointer, ir.IntType(32)(size), mask])
 
 
+NEAR, NEXT = 3, 2  # the first-level cache, and the second
+
+
+def emit_prefetch(builder, pointer, where):
+    """Ask for the cache line of an address that is soon to be read; it may be any address."""
+    pointer, word = builder.bitcast(pointer, ir.IntType(8).as_pointer()), ir.IntType(32)
+    function = declare(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer.type, word, word, word])
+    builder.call(function, [pointer, word(0), word(where), word(1)])  # to be read; data
+
+
 def emit_fma(builder, a, b, c):
     """a * b + c, in one rounding where the processor has the instruction."""
     function = declare(builder, f"llvm.fmuladd.{suffix(a.type)}", a.type, [a.type, a.type, a.type])

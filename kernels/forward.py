@@ -5,6 +5,7 @@ overwrites z^l and a^l; training and inference are loops over it.
 """
 
 from .activations import activate_layer, SOFTMAX
+from .few_neurons import multiply_few_neurons, suits_lists_of_four
 from .jit import inlined, kernel
 from .losses import softmax
 from .matmul import matmul, matmul_transposed, skips_zeros
@@ -62,6 +63,9 @@ def weigh(net, a_below, l, rows, first, last):
     layer = layer_of(net, l)
     W = row_range(weight_matrix(net, l), first, last)
     z = column_range(z_matrix(net, l, rows), first, last)
+    if net.packs_weights and suits_lists_of_four(a_below, layer.neurons):
+        multiply_few_neurons(a_below, packed_weights(net, l), z, net.panel)
+        return
     skips = skips_zeros(a_below, layer.neurons)
     if suits_dot_tiles(a_below, layer.neurons, skips):
         matmul_transposed(a_below, W, z, net.panel)

@@ -11,7 +11,7 @@ from .simd import advance, fma, lanes, load, load_first, parts, store, store_fir
 from .tiles import dot_columns, dot_tile_at
 from .zeros import list_vectors, places_in
 
-MOST_VECTORS = PANEL_SIZE * 4 // 8  # places that a panel has room for
+MOST_VECTORS = PANEL_SIZE  # places that a panel has room for
 
 
 @inlined

@@ -26,9 +26,11 @@ from .emit import (
     emit_halves_tree,
     emit_load,
     emit_mask,
+    emit_prefetch,
     emit_store,
     lanes_of,
     llvm_type,
+    NEXT,
     suffix,
     VectorType,
 )
@@ -152,17 +154,10 @@ def store_first(typingctx, array, index, value, count):
 
 @intrinsic
 def prefetch(typingctx, array, index):
-    """Ask for the cache line of element `index`, which is soon to be read."""
+    """Ask for the cache line of element `index`, to the second-level cache."""
 
     def emit(context, builder, signature, arguments):
-        place = emit_address(context, builder, signature.args[0], *arguments)
-        place = builder.bitcast(place, ir.IntType(8).as_pointer())
-        word = ir.IntType(32)
-        function = declare(
-            builder, "llvm.prefetch.p0", ir.VoidType(), [place.type, word, word, word]
-        )
-        # to be read; to the second-level cache; data
-        builder.call(function, [place, word(0), word(2), word(1)])
+        emit_prefetch(builder, emit_address(context, builder, signature.args[0], *arguments), NEXT)
         return context.get_dummy_value()
 
     return types.void(array, types.intp), emit

@@ -6,7 +6,8 @@ rows runs over its list. A product with 0 adds nothing: the sums keep their bits
 time would need fewer loads, but have fewer zeros in common.
 
 The list of a pair is bytes, of a stretch of at most 128 places: how many there are, and then each
-of them. A single row (one_row.py) has a list of its vectors that are not 0, as offsets.
+of them. A single row (one_row.py) has a list of its vectors that are not 0, as offsets; four rows
+have a longer one in common where neurons are few (few_neurons.py).
 """
 
 from llvmlite import ir
@@ -19,6 +20,7 @@ from .simd import absolute, broadcast, lanes, load, load_first, parts, select, s
 from .target import VECTOR_BYTES
 
 LIST_ROWS = 2  # rows that have a list in common
+LONG_LIST_ROWS = 4  # rows that have one where neurons are few
 LIST_BYTES = 160  # 1 + 128, and a vector of bytes behind the last one
 SAMPLES = 4  # pairs of rows that tell whether it pays to look for zeros
 
@@ -37,11 +39,11 @@ def list_of(typingctx, lists, row):
 
 @intrinsic
 def append_places(typingctx, places, count, zeros, first):
-    """Write first + i behind so many bytes for each lane i that is false; return the new count."""
+    """Write first + i behind so many places for each lane i that is false; return the new count."""
 
     def emit(context, builder, signature, arguments):
         places, count, zeros, first = arguments
-        n, byte, word = zeros.type.count, ir.IntType(8), ir.IntType(64)
+        n, kind_of_place, word = zeros.type.count, places.type.pointee, ir.IntType(64)
         wanted = builder.not_(zeros)
         bits = left = builder.zext(builder.bitcast(wanted, ir.IntType(n)), word)
         to = builder.gep(places, [count])
@@ -54,13 +56,14 @@ def append_places(typingctx, places, count, zeros, first):
             numbers = builder.zext(numbers, kind) if lane.width == 64 else numbers
             numbers = builder.add(numbers, ir.Constant(kind, list(range(n))))
             numbers = builder.call(compress, [numbers, ir.Constant(kind, None), wanted])
-            numbers = builder.trunc(numbers, ir.VectorType(byte, n))
+            if lane != kind_of_place:
+                numbers = builder.trunc(numbers, ir.VectorType(kind_of_place, n))
             to = builder.bitcast(to, numbers.type.as_pointer())
             builder.store(numbers, to, align=1)
         else:
             for i in range(n):  # as many as there are lanes: no branch to be guessed
                 number = builder.add(first, builder.cttz(left, ir.IntType(1)(0)))
-                builder.store(builder.trunc(number, byte), builder.gep(to, [word(i)]))
+                builder.store(builder.trunc(number, kind_of_place), builder.gep(to, [word(i)]))
                 left = builder.and_(left, builder.sub(left, word(1)))
         return builder.add(count, builder.ctpop(bits))
 
@@ -85,6 +88,38 @@ def list_places(A, lists):
         places[0] = count - 1
 
 
+@intrinsic
+def union(typingctx, a, b):
+    """A vector whose lanes are 0 where those of both a and b are."""
+
+    def emit(context, builder, signature, arguments):
+        vector = arguments[0].type
+        bits = ir.VectorType(ir.IntType(8 * VECTOR_BYTES // vector.count), vector.count)
+        a, b = (builder.bitcast(x, bits) for x in arguments)
+        return builder.bitcast(builder.or_(a, b), vector)
+
+    return a(a, b), emit
+
+
+@kernel
+def list_union(A, places):
+    """Write the places where one of at most LONG_LIST_ROWS rows is not 0; return their number."""
+    width, last = lanes(A.data), A.rows - 1
+    second, third = min(1, last) * A.row_step, min(2, last) * A.row_step
+    fourth, whole, count = last * A.row_step, A.columns // width * width, 0
+    for k in range(0, whole, width):
+        x = union(load(A.data, k), load(A.data, k + second))
+        x = union(x, union(load(A.data, k + third), load(A.data, k + fourth)))
+        count = append_places(places, count, x == 0, k)
+    left = A.columns - whole
+    if left > 0:
+        x = union(load_first(A.data, whole, left), load_first(A.data, whole + second, left))
+        y = load_first(A.data, whole + third, left)
+        x = union(x, union(y, load_first(A.data, whole + fourth, left)))
+        count = append_places(places, count, x == 0, whole)
+    return count
+
+
 @kernel
 def has_zeros(A, partner):
     """Whether in a third of all places of A both a number and its partner behind it are 0.
@@ -103,12 +138,12 @@ def has_zeros(A, partner):
 
 @intrinsic
 def places_in(typingctx, panel):
-    """A panel's memory as a list of places, int64."""
+    """A panel's memory as a list of places, int32."""
 
     def emit(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], ir.IntType(64).as_pointer())
+        return builder.bitcast(arguments[0], ir.IntType(32).as_pointer())
 
-    return types.CPointer(types.int64)(panel), emit
+    return types.CPointer(types.int32)(panel), emit
 
 
 @intrinsic

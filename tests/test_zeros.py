@@ -9,15 +9,25 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import Guarded, max_error
+from networks import Guarded, max_error, Network, random_vector
 from numpy.testing import assert_array_equal
 
 from fastbp import Adam, MLP, RMSprop, SGD
 from fastbp.kernels.jit import kernel
-from fastbp.kernels.matmul import matmul, ROOM
+from fastbp.kernels.matmul import matmul, ROOM, SKIP_COLUMNS
 from fastbp.kernels.matrix import matrix, PANEL_DEPTH, transpose
 from fastbp.kernels.simd import pointer
-from fastbp.kernels.zeros import has_zeros, LIST_BYTES, list_places, LIST_ROWS
+from fastbp.kernels.target import VECTOR_BYTES
+from fastbp.kernels.tiles import FEW_VECTORS
+from fastbp.kernels.zeros import (
+    has_zeros,
+    LIST_BYTES,
+    list_places,
+    LIST_ROWS,
+    list_union,
+    LONG_LIST_ROWS,
+    places_in,
+)
 
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
 # From so many rows on matmul looks for zeros (PACK_FROM); below, it computes the same bits.
@@ -129,6 +139,55 @@ def test_a_third_of_the_places_tells(dtype):
     in_other_places = np.tile(np.eye(2, dtype=dtype), (20, 64))  # half are 0, no pair is
     assert not look(in_other_places, 1, lists)
     assert not look(in_other_places, 128, lists)
+
+
+@kernel
+def list_of_rows(a, lists):
+    return list_union(
+        matrix(a, 0, a.shape[0], a.shape[1], a.shape[1]), places_in(pointer(lists, 0))
+    )
+
+
+@DTYPES
+@given(
+    rows=st.integers(1, LONG_LIST_ROWS),
+    columns=st.integers(1, 300),
+    zeros=st.sampled_from([0, 0.3, 0.8, 0.98, 1]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_a_list_names_the_places_where_one_of_four_rows_is_not_0(dtype, rows, columns, zeros, seed):
+    rng = np.random.default_rng(seed)
+    A = rng.choice([-0.0, 0.0], (rows, columns)).astype(dtype)
+    filled = rng.random(A.shape) >= zeros
+    A[filled] = rng.choice([1, -2, np.nan, np.inf, 5e-324, np.finfo(dtype).tiny], filled.sum())
+    guarded = Guarded()
+    lists = guarded.array(np.zeros(columns + 16, dtype))
+    count = list_of_rows(guarded.array(A), lists)
+    guarded.check()
+    assert_array_equal(lists.view(np.int32)[:count], np.flatnonzero((A != 0).any(axis=0)))
+
+
+@pytest.mark.parametrize("neurons", [12, 17, 30, 32])
+@pytest.mark.parametrize(("rows", "columns"), [(513, 784), (666, 784), (543, 301), (512, 8192)])
+@DTYPES
+def test_few_neurons_leave_zeros_out_of_many_rows(dtype, rows, columns, neurons):
+    """Blocks of 128 rows, and what is left: of four, of less than four, too few for lists."""
+    rng = np.random.default_rng(neurons)
+    sizes = [columns, neurons, 3]
+    vector, X = random_vector(rng, sizes, dtype), digits(rng, rows, columns).astype(dtype)
+    names = ("tanh", "linear", "quadratic")
+    _, out = Network(sizes, *names, vector, dtype).forward(X)
+    weights, biases = naive.unflatten(vector.astype(float), sizes)
+    expected = naive.forward(weights, biases, X.astype(float), ["tanh"], "linear")[1][-1]
+    assert max_error(out, expected) < (1e-5 if dtype == "float32" else 1e-13)
+
+    if neurons * X.itemsize > FEW_VECTORS * VECTOR_BYTES and neurons < SKIP_COLUMNS:
+        return  # too many for the one way, too few for the other
+    never = np.flatnonzero(~X.any(axis=0))  # those weights are not even looked at
+    vector[: columns * neurons].reshape(neurons, columns)[:, never] = np.nan
+    _, unseen = Network(sizes, *names, vector, dtype).forward(X[:512])
+    assert len(never) > 5
+    assert_array_equal(unseen, out[:512])
 
 
 SHAPES = pytest.mark.parametrize(
