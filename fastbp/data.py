@@ -120,7 +120,7 @@ def dataset(
     if n_targets != len(rows):
         raise ValueError(message(names[1], f"{n_targets} rows", f"{len(rows)}, as {names[0]} has"))
     weights = row_weights(net, sample_weight, class_weight, labels, targets)
-    return layout.Data(rows, read_only(labels), read_only(targets), read_only(weights))
+    return layout.Data(rows, labels, targets, weights)
 
 
 def validation_dataset(net: Architecture, value: object) -> Any:
@@ -138,7 +138,7 @@ def validation_dataset(net: Architecture, value: object) -> Any:
 
 
 def labels_and_targets(net: Architecture, y: object, name: str) -> tuple[Array, Array]:
-    """Return (labels, targets), one of which is empty.
+    """Return (labels, targets), read-only; one of them is empty.
 
     Integer labels (batch,) stay integers where the net has several outputs; with one output they
     are its targets, a column.
@@ -149,11 +149,11 @@ def labels_and_targets(net: Architecture, y: object, name: str) -> tuple[Array, 
         raise ValueError(message(name, f"shape {shape}", "one row for each row of X"))
     if raw.ndim == 1 and net.n_outputs > 1:
         empty = np.empty((0, net.n_outputs), net.dtype)
-        return class_indices(raw, net.n_outputs, name), empty
+        return read_only(class_indices(raw, net.n_outputs, name)), read_only(empty)
     if raw.ndim == 1 or (raw.ndim == 2 and shape[1] == net.n_outputs):
         targets = array(name, raw, net.dtype).reshape(len(raw), net.n_outputs)
         check_targets(targets, net, name)
-        return NO_LABELS, targets
+        return NO_LABELS, read_only(targets)
     expected = f"targets of shape (batch, {net.n_outputs})"
     expected += " or (batch,)" if net.n_outputs == 1 else " or integer labels of shape (batch,)"
     advice = "labels in a column are y.ravel()" if raw.ndim == 2 and shape[1] == 1 else ""

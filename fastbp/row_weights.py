@@ -5,22 +5,23 @@ from collections.abc import Mapping
 import numpy as np
 
 from fastbp.architecture import Architecture
-from fastbp.validation import Array, array, integer, message, number, shown
+from fastbp.validation import Array, array, integer, message, number, read_only, shown
 
 __all__ = ["row_weights"]
 
+NO_WEIGHTS = {np.dtype(t): read_only(np.empty(0, t)) for t in (np.float32, np.float64)}
 MODERATE = 2.0**-20, 2.0**20  # weights whose products with costs are in no danger of overflow
 
 
 def row_weights(
     net: Architecture, sample_weight: object, class_weight: object, labels: Array, targets: Array
 ) -> Array:
-    """Return one weight a row, (batch,) of the net's dtype, or an empty array: all are 1.
+    """Return one weight a row, read-only (batch,) of the net's dtype; an empty array: all are 1.
 
     labels and targets are those of data.labels_and_targets.
     """
     if sample_weight is None and class_weight is None:
-        return np.empty(0, net.dtype)
+        return NO_WEIGHTS[net.dtype]
     weights = sample_weights(sample_weight, max(len(labels), len(targets)))
     if class_weight is not None:
         of_rows = class_weights(class_weight, labels, targets, net)
@@ -29,7 +30,7 @@ def row_weights(
             raise ValueError(
                 message("class_weight", "weight 0 for every row", "a positive weight for some row")
             )
-    return weights.astype(net.dtype, copy=False)
+    return read_only(weights.astype(net.dtype, copy=False))
 
 
 def sample_weights(value: object, n: int) -> Array:

@@ -141,7 +141,8 @@ def finish_rows(net, first, last, scale):
         # A row of weight 0 does not count, be its cost infinite.
         cost = select(weight == 0, weight, weight * cost)
         store_first(arena, net.row_costs + r, cost, min(last - r, rows_at_once))
-        for i in range(r, min(last, r + rows_at_once)):
+        nothing = first_true(weight == 0)
+        for i in range(r + nothing, min(last, r + rows_at_once)):
             if arena[net.row_weights + i] == 0:
                 forget_row(net, i)
 
