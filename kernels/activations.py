@@ -210,24 +210,34 @@ def _linear(z):
 
 @inlined
 def is_column(layer):
-    """Whether rows of a layer lie side by side, as those of a single output do.
-
-    It is gone through by vectors of rows. Padded rows of one number each took ten of the 230 us of
-    a gradient of [2, 64, 64, 1].
-    """
+    """Whether rows of a layer lie side by side, as those of a single output do."""
     return layer.row_step == 1
+
+
+@kernel
+def rows_at_once(layer, arena):
+    """A column is gone through by vectors of rows, other layers row by row.
+
+    Padded rows of one number each took ten of the 230 us of a gradient of [2, 64, 64, 1].
+    """
+    return lanes(arena) if is_column(layer) else 1
+
+
+@kernel
+def biases(parameters, layer, j):
+    """A vector of biases from neuron j on; in a column, where one is all, that one everywhere."""
+    if is_column(layer):
+        return broadcast(parameters, parameters[layer.biases])
+    return load_first(parameters, layer.biases + j, layer.neurons - j)
 
 
 @inlined
 def _add_biases(sigma, net, layer, rows, first, last):
     """z += b, a = sigma(z)."""
     arena = net.arena
-    rows_at_once = lanes(arena) if is_column(layer) else 1
     for j in range(first, last, lanes(arena)):
-        b = load_first(net.parameters, layer.biases + j, layer.neurons - j)
-        if is_column(layer):
-            b = broadcast(arena, net.parameters[layer.biases])
-        for r in range(0, rows, rows_at_once):
+        b = biases(net.parameters, layer, j)
+        for r in range(0, rows, rows_at_once(layer, arena)):
             at = r * layer.row_step + j
             z = load(arena, layer.z + at) + b
             store(arena, layer.z + at, z)

@@ -6,7 +6,7 @@ weight; `finish_rows` reads z^L, a^L and those, and leaves delta^L and costs.
 
 import numpy as np
 
-from .activations import is_column
+from .activations import is_column, rows_at_once
 from .jit import inlined, kernel
 from .losses import output_error
 from .net import layer_of
@@ -128,21 +128,21 @@ def forget_row(net, r):
 def finish_rows(net, first, last, scale):
     """BP1 and cost of rows of a batch: delta^L times scale, and weighted costs."""
     arena, output = net.arena, layer_of(net, net.depth)
-    rows_at_once = lanes(arena) if is_column(output) else 1
-    for r in range(first, last, rows_at_once):
+    width = rows_at_once(output, arena)
+    for r in range(first, last, width):
         at, n = r * output.row_step, output.neurons
         weight = broadcast(arena, arena[net.row_weights + r])
         if is_column(output):
-            n = min(last - r, rows_at_once)
+            n = min(last - r, width)
             weight = load_first(arena, net.row_weights + r, n)
         cost = output_error(net.loss, output, arena, at, net.targets + at, n, weight * scale)
         if not is_column(output):
             cost = broadcast(arena, sum_lanes(cost))
         # A row of weight 0 does not count, be its cost infinite.
         cost = select(weight == 0, weight, weight * cost)
-        store_first(arena, net.row_costs + r, cost, min(last - r, rows_at_once))
+        store_first(arena, net.row_costs + r, cost, min(last - r, width))
         nothing = first_true(weight == 0)
-        for i in range(r + nothing, min(last, r + rows_at_once)):
+        for i in range(r + nothing, min(last, r + width)):
             if arena[net.row_weights + i] == 0:
                 forget_row(net, i)
 

@@ -63,9 +63,6 @@ def weigh(net, a_below, l, rows, first, last):
     layer = layer_of(net, l)
     W = row_range(weight_matrix(net, l), first, last)
     z = column_range(z_matrix(net, l, rows), first, last)
-    if net.packs_weights and suits_lists_of_four(a_below, layer.neurons):
-        multiply_few_neurons(a_below, packed_weights(net, l), z, net.panel)
-        return
     skips = skips_zeros(a_below, layer.neurons)
     if suits_dot_tiles(a_below, layer.neurons, skips):
         matmul_transposed(a_below, W, z, net.panel)
@@ -98,7 +95,11 @@ def forward_block(net, a_0, rows):
     a_below, finite = a_0, True
     for l in range(1, net.depth + 1):
         layer = layer_of(net, l)
-        weigh(net, a_below, l, rows, 0, layer.neurons)
+        if net.packs_weights and suits_lists_of_four(a_below, layer.neurons):
+            z = z_matrix(net, l, rows)
+            multiply_few_neurons(a_below, packed_weights(net, l), z, net.panel)
+        else:
+            weigh(net, a_below, l, rows, 0, layer.neurons)
         if l == 1:
             finite = is_finite_block(net, a_0, layer, rows)
         activate_layer(net, layer, rows, 0, layer.neurons)

@@ -17,7 +17,7 @@ layout of the parameters. So `r_net` is the net with those two arrays, and the f
 first derivatives work on it. It costs about twice a gradient.
 """
 
-from .activations import derivative, is_column, second_derivative, SOFTMAX
+from .activations import biases, derivative, rows_at_once, second_derivative, SOFTMAX
 from .backward import bias_gradient, mean_scale, weight_gradient
 from .batch import finish_rows, forget_row, gather_target
 from .forward import forward_block
@@ -58,15 +58,12 @@ def r_forward_layer(net, r_net, a_below, l, rows):
     layer, arena, r_arena = layer_of(net, l), net.arena, r_net.arena
     r_z = z_matrix(r_net, l, rows)
     matmul(1.0, a_below, transpose(weight_matrix(r_net, l)), 0.0, r_z, net.panel)
-    rows_at_once = lanes(arena) if is_column(layer) else 1
     if l > 1:
         r_a_below = a_matrix(r_net, l - 1, rows)
         matmul(1.0, r_a_below, transpose(weight_matrix(net, l)), 1.0, r_z, net.panel)
     for j in range(0, layer.neurons, lanes(arena)):
-        c = load_first(r_net.parameters, layer.biases + j, layer.neurons - j)
-        if is_column(layer):
-            c = broadcast(arena, r_net.parameters[layer.biases])
-        for r in range(0, rows, rows_at_once):
+        c = biases(r_net.parameters, layer, j)
+        for r in range(0, rows, rows_at_once(layer, arena)):
             at = r * layer.row_step + j
             r_z_j = load(r_arena, layer.z + at) + c
             z, a = load(arena, layer.z + at), load(arena, layer.a + at)
