@@ -2,7 +2,7 @@
 
 A tile of a pair of rows (zeros.py) has four sums where neurons fill two vectors, and each waits for
 its last addition; and a list of at most 128 places soon ends. So here four rows have a list in
-common, of all their inputs, and a tile runs over it once: 10,000 rows, 784 -> 30, in 2.3 rather
+common, of all their inputs, and a tile runs over it once: 784 -> 30 for 10,000 rows in 2.3 rather
 than 2.8 ms. W^T must lie packed, and comes from the second-level cache.
 """
 
@@ -14,7 +14,7 @@ from .tiles import few_columns_tile, FEW_VECTORS, OUTER_VECTORS
 from .zeros import has_zeros, list_union, LONG_LIST_ROWS, places_in
 
 MOST_INPUTS = PANEL_SIZE  # places that a panel has room for, and a vector behind the last one
-LONG_FROM = 256  # inputs; fewer have their zeros left out pair by pair (matmul.py)
+LONG_FROM = 256  # inputs that make a row long; of others, zeros are left out by pairs of rows
 FEW_FROM = 12  # neurons; of fewer, dot tiles read long rows in less time
 
 

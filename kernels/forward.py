@@ -5,7 +5,7 @@ overwrites z^l and a^l; training and inference are loops over it.
 """
 
 from .activations import activate_layer, SOFTMAX
-from .few_neurons import multiply_few_neurons, suits_lists_of_four
+from .few_neurons import LONG_FROM, multiply_few_neurons, suits_lists_of_four
 from .jit import inlined, kernel
 from .losses import softmax
 from .matmul import matmul, matmul_transposed, skips_zeros
@@ -17,10 +17,9 @@ from .simd import advance, broadcast, fma, lanes, load, load_first, pointer, sto
 # where they are long: 37 against 42 us for 32 rows of 784 -> 100, but 1.3 against 0.6 us for 32
 # rows of 32 -> 32. Long rows that few neurons look at are read from end to end, once: 10,000 rows
 # from memory, 784 -> 30, in 4.5 ms rather than 5 to 8; but in 3.4 where four fifths of them are 0,
-# which packed products leave out.
+# which packed products leave out, and in less where four rows do so together (few_neurons.py).
 DOT_ROWS_BELOW = 24
 DOT_NEURONS_BELOW = 4
-LONG_FROM = 256
 LONG_NEURONS_BELOW = 33
 # But not twice as many where W is larger than the second-level cache, or the rows fill vectors and
 # the neurons are many: 32 rows of 1030 -> 1030 at 53 rather than 34 % of the FMA peak, of
