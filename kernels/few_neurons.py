@@ -13,15 +13,17 @@ from .simd import advance, lanes
 from .tiles import few_columns_tile, FEW_VECTORS, OUTER_VECTORS
 from .zeros import list_union, LONG_LIST_ROWS, places_in
 
-MOST_INPUTS = PANEL_SIZE  # places that a panel has room for, and a vector behind the last one
 LONG_FROM = 256  # inputs that make a row long; of others, zeros are left out by pairs of rows
 FEW_FROM = 12  # neurons; of fewer, dot tiles read long rows in less time
 
 
 @inlined
 def suits_lists_of_four(a_below, neurons):
-    """Whether it would pay to leave out zeros that four rows have in common, if there are many."""
-    is_long = a_below.rows >= PACK_FROM and LONG_FROM <= a_below.columns <= MOST_INPUTS
+    """Whether it would pay to leave out zeros that four rows have in common, if there are many.
+
+    The panel has room for PANEL_SIZE places, and a vector behind the last one.
+    """
+    is_long = a_below.rows >= PACK_FROM and LONG_FROM <= a_below.columns <= PANEL_SIZE
     return is_long and FEW_FROM <= neurons <= FEW_VECTORS * lanes(a_below.data)
 
 

@@ -11,13 +11,11 @@ from .simd import advance, fma, lanes, load, load_first, parts, store, store_fir
 from .tiles import dot_columns, dot_tile_at
 from .zeros import list_vectors, places_in
 
-MOST_VECTORS = PANEL_SIZE  # places that a panel has room for
-
 
 @inlined
 def fits_list(x):
-    """Whether a row is not too long."""
-    return x.columns < MOST_VECTORS * lanes(x.data)
+    """Whether the panel has room for a list of a row's vectors."""
+    return x.columns < PANEL_SIZE * lanes(x.data)
 
 
 @inlined

@@ -88,35 +88,17 @@ def list_places(A, lists):
         places[0] = count - 1
 
 
-@intrinsic
-def union(typingctx, a, b):
-    """A vector whose lanes are 0 where those of both a and b are."""
-
-    def emit(context, builder, signature, arguments):
-        vector = arguments[0].type
-        bits = ir.VectorType(ir.IntType(8 * VECTOR_BYTES // vector.count), vector.count)
-        a, b = (builder.bitcast(x, bits) for x in arguments)
-        return builder.bitcast(builder.or_(a, b), vector)
-
-    return a(a, b), emit
-
-
 @kernel
 def list_union(A, places):
     """Write the places where one of at most LONG_LIST_ROWS rows is not 0; return their number."""
-    width, last = lanes(A.data), A.rows - 1
+    last, count = A.rows - 1, 0
     second, third = min(1, last) * A.row_step, min(2, last) * A.row_step
-    fourth, whole, count = last * A.row_step, A.columns // width * width, 0
-    for k in range(0, whole, width):
-        x = union(load(A.data, k), load(A.data, k + second))
-        x = union(x, union(load(A.data, k + third), load(A.data, k + fourth)))
-        count = append_places(places, count, x == 0, k)
-    left = A.columns - whole
-    if left > 0:
-        x = union(load_first(A.data, whole, left), load_first(A.data, whole + second, left))
-        y = load_first(A.data, whole + third, left)
-        x = union(x, union(y, load_first(A.data, whole + fourth, left)))
-        count = append_places(places, count, x == 0, whole)
+    fourth = last * A.row_step
+    for k in range(0, A.columns, lanes(A.data)):
+        left = A.columns - k
+        sizes = sizes_of_pair(A, k, second, left)
+        sizes = sizes + sizes_of_pair(A, k + third, fourth - third, left)
+        count = append_places(places, count, sizes == 0, k)
     return count
 
 

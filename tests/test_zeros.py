@@ -98,6 +98,14 @@ def test_zeros_are_left_out(dtype, rows, left_out, transposed):
     assert np.isfinite(multiply(A, B, transposed=transposed)).all() == left_out
 
 
+def every_kind(rng, shape, dtype, zeros):
+    """Numbers of every kind, a fraction of them 0 and -0."""
+    A = rng.choice([-0.0, 0.0], shape).astype(dtype)
+    filled = rng.random(shape) >= zeros
+    A[filled] = rng.choice([1, -2, np.nan, np.inf, 5e-324, np.finfo(dtype).tiny], filled.sum())
+    return A
+
+
 @kernel
 def look(a, partner, lists):
     A = matrix(a, 0, a.shape[0], a.shape[1], a.shape[1])
@@ -113,10 +121,7 @@ def look(a, partner, lists):
     seed=st.integers(0, 2**32 - 1),
 )
 def test_lists_name_the_places_where_a_pair_of_rows_is_not_0(dtype, rows, columns, zeros, seed):
-    rng = np.random.default_rng(seed)
-    A = rng.choice([-0.0, 0.0], (rows, columns)).astype(dtype)
-    filled = rng.random(A.shape) >= zeros
-    A[filled] = rng.choice([1, -2, np.nan, np.inf, 5e-324, np.finfo(dtype).tiny], filled.sum())
+    A = every_kind(np.random.default_rng(seed), (rows, columns), dtype, zeros)
     pairs = -(-rows // LIST_ROWS)
     guarded = Guarded()
     lists = guarded.array(np.zeros(pairs * LIST_BYTES // A.itemsize, dtype))
@@ -156,10 +161,7 @@ def list_of_rows(a, lists):
     seed=st.integers(0, 2**32 - 1),
 )
 def test_a_list_names_the_places_where_one_of_four_rows_is_not_0(dtype, rows, columns, zeros, seed):
-    rng = np.random.default_rng(seed)
-    A = rng.choice([-0.0, 0.0], (rows, columns)).astype(dtype)
-    filled = rng.random(A.shape) >= zeros
-    A[filled] = rng.choice([1, -2, np.nan, np.inf, 5e-324, np.finfo(dtype).tiny], filled.sum())
+    A = every_kind(np.random.default_rng(seed), (rows, columns), dtype, zeros)
     guarded = Guarded()
     lists = guarded.array(np.zeros(columns + 16, dtype))
     count = list_of_rows(guarded.array(A), lists)
