@@ -1,44 +1,46 @@
-"""The forward product of few neurons and many inputs that are mostly 0: inference on digits.
+"""The forward product of few neurons and inputs that are mostly 0: inference on digits.
 
-A tile of a pair of rows (zeros.py) has four sums where neurons fill two vectors, and each waits for
-its last addition; and a list of at most 128 places soon ends. So here four rows have a list in
-common, of all their inputs, and a tile runs over it once: 784 -> 30 for 10,000 rows in 2.3 rather
-than 2.8 ms. W^T must lie packed, and comes from the second-level cache.
+Few neurons fill few vectors, so that a tile of a pair of rows (zeros.py) has few sums, and each
+waits for its last addition. So here each row has a list of its own, of all its inputs, and a tile
+(row_tile.py) runs over it once: a row of a digit has a fifth of the places, a pair two sevenths.
+W^T must lie packed, and comes from the second-level cache: 784 -> 30 for 10,000 rows in 1.8 ms.
 """
 
 from .jit import inlined, kernel
-from .matmul import PACK_FROM
-from .matrix import PANEL_SIZE, row_range
+from .matmul import PACK_FROM, SKIP_DEPTH
+from .matrix import PANEL_SIZE
+from .row_tile import FEW_VECTORS, row_tile
 from .simd import advance, lanes
-from .tiles import few_columns_tile, FEW_VECTORS, OUTER_VECTORS
-from .zeros import list_union, LONG_LIST_ROWS, places_in
+from .target import VECTOR_BYTES
+from .zeros import places_in
 
-LONG_FROM = 256  # inputs that make a row long; of others, zeros are left out by pairs of rows
-FEW_FROM = 12  # neurons; of fewer, dot tiles read long rows in less time
+# Neurons, in vectors, from which that pays; of fewer, dot tiles read rows in less time. Without
+# AVX-512 a list costs four times as much.
+FEW_FROM = 0.5 if VECTOR_BYTES == 64 else 2
+ROWS_AHEAD = 16  # for which the memory is asked: 50 KB of digits, in the second-level cache
 
 
 @inlined
-def suits_lists_of_four(a_below, neurons):
-    """Whether it would pay to leave out zeros that four rows have in common, if there are many.
+def suits_row_lists(a_below, neurons):
+    """Whether it would pay to leave out each row's zeros, if there are many.
 
-    The panel has room for PANEL_SIZE places, and a vector behind the last one.
+    A panel has room for a list, with a vector behind the last place.
     """
-    is_long = a_below.rows >= PACK_FROM and LONG_FROM <= a_below.columns <= PANEL_SIZE
-    return is_long and FEW_FROM <= neurons <= FEW_VECTORS * lanes(a_below.data)
+    width = lanes(a_below.data)
+    is_long = a_below.rows >= PACK_FROM and SKIP_DEPTH <= a_below.columns <= PANEL_SIZE - width
+    return is_long and FEW_FROM * width < neurons <= FEW_VECTORS * width
 
 
 @kernel
 def multiply_few_neurons(A, B, C, panel):
-    """C = A B, for a packed B of at most FEW_VECTORS vectors of columns.
-
-    Meanwhile the memory is asked for the next rows, which lie behind these.
-    """
-    places = places_in(panel)
-    for i in range(0, A.rows, LONG_LIST_ROWS):
-        rows = row_range(A, i, min(i + LONG_LIST_ROWS, A.rows))
-        count = list_union(rows, places)
-        few_columns_tile(
-            rows.rows, C.columns, places, count, rows.data, A.row_step,
-            B.data, OUTER_VECTORS * lanes(A.data), advance(C.data, i * C.row_step), C.row_step,
-            advance(rows.data, LONG_LIST_ROWS * A.row_step),
+    """C = A B, for a B of at most FEW_VECTORS whole vectors of columns."""
+    count = 0
+    for i in range(-1, A.rows):  # before the first row, its list is made
+        here, after = max(i, 0), min(i + 1, A.rows - 1)
+        row, lists = advance(A.data, here * A.row_step), (i & 1) * PANEL_SIZE
+        count = row_tile(
+            C.columns, A.columns, row, places_in(advance(panel, lists)), count,
+            B.data, B.row_step, advance(C.data, here * C.row_step),
+            advance(A.data, after * A.row_step), places_in(advance(panel, PANEL_SIZE - lists)),
+            advance(row, ROWS_AHEAD * A.row_step),
         )  # fmt: skip

@@ -5,22 +5,23 @@ overwrites z^l and a^l; training and inference are loops over it.
 """
 
 from .activations import activate_layer, SOFTMAX
-from .few_neurons import LONG_FROM, multiply_few_neurons, suits_lists_of_four
+from .few_neurons import multiply_few_neurons, suits_row_lists
 from .jit import inlined, kernel
 from .losses import softmax
 from .matmul import matmul, matmul_transposed, skips_zeros
 from .matrix import column_range, matrix, pack, pack_panels, row_range, transpose
 from .net import a_matrix, layer_of, open_net, packed_weights, weight_matrix, z_matrix
-from .simd import advance, broadcast, fma, lanes, load, load_first, pointer, store_first, sum_lanes
+from .simd import broadcast, fma, lanes, load, load_first, pointer, store_first, sum_lanes
 from .zeros import has_zeros
 
 # A forward product is made of dot tiles below so many rows, or neurons. Up to twice as many rows
 # where they are long: 37 against 42 us for 32 rows of 784 -> 100, but 1.3 against 0.6 us for 32
 # rows of 32 -> 32. Long rows that few neurons look at are read from end to end, once: 10,000 rows
 # from memory, 784 -> 30, in 4.5 ms rather than 5 to 8; but in 3.4 where four fifths of them are 0,
-# which packed products leave out, and in less where four rows do so together (few_neurons.py).
+# which packed products leave out, and in half of that where each row does (few_neurons.py).
 DOT_ROWS_BELOW = 24
 DOT_NEURONS_BELOW = 4
+LONG_FROM = 256
 LONG_NEURONS_BELOW = 33
 # But not twice as many where W is larger than the second-level cache, or the rows fill vectors and
 # the neurons are many: 32 rows of 1030 -> 1030 at 53 rather than 34 % of the FMA peak, of
@@ -85,8 +86,11 @@ def weigh(net, a_below, l, rows, first, last, skips):
 def pack_weights(net):
     """Pack (W^l)^T of all layers, if so many rows are to come that it pays."""
     for l in range(1, net.depth + 1 if net.packs_weights else 1):
-        data = advance(net.arena, layer_of(net, l).packed_weights)
-        pack_panels(transpose(weight_matrix(net, l)), data)
+        W_T, packed = transpose(weight_matrix(net, l)), packed_weights(net, l)
+        if packed.column_step == 1:
+            pack(W_T, packed.data, packed.row_step)
+        else:
+            pack_panels(W_T, packed.data)
 
 
 @kernel
@@ -99,7 +103,7 @@ def forward_block(net, a_0, rows):
     for l in range(1, net.depth + 1):
         layer = layer_of(net, l)
         n = layer.neurons
-        is_few = net.packs_weights and suits_lists_of_four(a_below, n)
+        is_few = net.packs_weights and suits_row_lists(a_below, n)
         skips = has_zeros(a_below, a_below.row_step) if is_few else skips_zeros(a_below, n)
         if is_few and skips:
             W_T, z = packed_weights(net, l), z_matrix(net, l, rows)

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from .jit import inlined, kernel
 from .layout import Layer, Plan
 from .matrix import Matrix, matrix
-from .simd import advance, pointer
+from .row_tile import FEW_VECTORS
+from .simd import advance, lanes, parts, pointer
 
 PACK_WEIGHTS_FROM = 4  # blocks of rows: packing costs as much as it saves in one
 LAYER_FIELDS = len(Layer._fields)
@@ -119,9 +120,12 @@ def weight_matrix(net, l):
 
 @kernel
 def packed_weights(net, l):
-    """(W^l)^T (n_(l-1), n_l), where it lies packed."""
+    """(W^l)^T (n_(l-1), n_l), where it lies packed, or of few neurons in rows of whole vectors."""
     layer, n_below = layer_of(net, l), layer_of(net, l - 1).neurons
-    return Matrix(advance(net.arena, layer.packed_weights), n_below, layer.neurons, n_below, 0)
+    data, width = advance(net.arena, layer.packed_weights), lanes(net.arena)
+    if layer.neurons <= FEW_VECTORS * width:
+        return Matrix(data, n_below, layer.neurons, parts(layer.neurons, width) * width, 1)
+    return Matrix(data, n_below, layer.neurons, n_below, 0)
 
 
 @kernel

@@ -25,15 +25,13 @@ from .emit import (
     emit_load,
     emit_loop_mask,
     emit_mask,
-    emit_prefetch,
     emit_store,
     lanes_of,
     llvm_type,
-    NEAR,
     VectorType,
 )
-from .target import ALIGNMENT, VECTOR_BYTES
-from .zeros import LIST_ROWS, LONG_LIST_ROWS
+from .target import VECTOR_BYTES
+from .zeros import LIST_ROWS
 
 _REGISTERS = 32 if VECTOR_BYTES == 64 else 16
 
@@ -46,7 +44,6 @@ else:
     DOT_COLUMNS = {1: 4, 2: 4, 3: 3}
 
 OUTER_VECTORS = max(OUTER_ROWS)
-FEW_VECTORS = 2  # of columns, where LONG_LIST_ROWS have a list in common
 # Instead of so many vectors, of which the last may be part of one: all whole. A masked load takes
 # the place of a multiply-add: 89 against 93 % of the FMA peak.
 WHOLE = OUTER_VECTORS + 1
@@ -55,7 +52,7 @@ DOT_ROWS = max(DOT_COLUMNS)
 _INT = ir.IntType(64)
 
 
-def _emit_depth_loop(builder, depth, sums, body):
+def emit_depth_loop(builder, depth, sums, body):
     """Emit `for k in range(depth): sums = body(k, sums)`; return the final sums."""
     before = builder.block
     loop = builder.append_basic_block("depth")
@@ -83,12 +80,12 @@ def _emit_depth_loop(builder, depth, sums, body):
     return results
 
 
-def _emit_place(builder, places, n):
+def emit_place(builder, places, n):
     """Number n of a list; none is negative."""
     return builder.zext(builder.load(builder.gep(places, [n])), _INT)
 
 
-def _emit_shape_switch(builder, rows, columns, shapes, emit_tile):
+def emit_shape_switch(builder, rows, columns, shapes, emit_tile):
     """Emit one tile for each (rows, columns) of `shapes`, and the jump to the wanted one."""
     stride = 1 + max(columns for _, columns in shapes)
     wanted = builder.add(builder.mul(rows, _INT(stride)), columns)
@@ -103,19 +100,15 @@ def _emit_shape_switch(builder, rows, columns, shapes, emit_tile):
     builder.position_at_end(end)
 
 
-def _emit_outer_tiles(builder, vector, shapes, arguments, depth, place, is_padded=False):
-    """Emit outer tiles of some shapes (rows, vectors), over depth numbers k -> place(k).
-
-    Rows of a padded B are whole vectors, whatever there is behind the last column.
-    """
+def _emit_outer_tiles(builder, vector, shapes, arguments, depth, place):
+    """Emit outer tiles of some shapes (rows, vectors), over depth numbers k -> place(k)."""
     rows, columns, a, a_row, a_column, b, b_row, alpha, beta, c, c_row = arguments
     lanes = vector.count
     vectors = builder.sdiv(builder.add(columns, _INT(lanes - 1)), _INT(lanes))
     full_lanes = builder.mul(builder.sub(vectors, _INT(1)), _INT(lanes))
     tail = emit_loop_mask(builder, builder.sub(columns, full_lanes), lanes)
-    if not is_padded:
-        is_whole = builder.icmp_signed("==", columns, _INT(OUTER_VECTORS * lanes))
-        vectors = builder.select(is_whole, _INT(WHOLE), vectors)
+    is_whole = builder.icmp_signed("==", columns, _INT(OUTER_VECTORS * lanes))
+    vectors = builder.select(is_whole, _INT(WHOLE), vectors)
     # With beta = 0 nothing is read: C may hold anything.
     adds = builder.fcmp_unordered("!=", beta, ir.Constant(beta.type, 0))
     alpha = emit_broadcast(builder, alpha, lanes)
@@ -142,7 +135,7 @@ def _emit_outer_tiles(builder, vector, shapes, arguments, depth, place, is_padde
             b_k = builder.gep(b, [builder.mul(k, b_row)])
             b_vectors = [
                 emit_load(builder, builder.gep(b_k, [_INT(j * lanes)]), vector, mask)
-                for j, mask in enumerate([None] * n_vectors if is_padded else masks)
+                for j, mask in enumerate(masks)
             ]
             a_k = builder.mul(k, a_column)
             updated = []
@@ -153,14 +146,14 @@ def _emit_outer_tiles(builder, vector, shapes, arguments, depth, place, is_padde
             return updated
 
         zeros = [ir.Constant(vector, None)] * (n_rows * n_vectors)
-        sums = _emit_depth_loop(builder, depth, zeros, multiply_add)
+        sums = emit_depth_loop(builder, depth, zeros, multiply_add)
         with builder.if_else(adds) as (then, otherwise):
             with then:
                 write(sums, masks, adds_old=True)
             with otherwise:
                 write(sums, masks, adds_old=False)
 
-    _emit_shape_switch(builder, rows, vectors, shapes, emit_tile)
+    emit_shape_switch(builder, rows, vectors, shapes, emit_tile)
 
 
 @intrinsic
@@ -196,44 +189,16 @@ def outer_tile_at(
     def emit(context, builder, signature, arguments):
         rows, columns, places, *others = arguments
         shapes = list(product(range(1, LIST_ROWS + 1), (*OUTER_ROWS, WHOLE)))
-        depth = _emit_place(builder, places, _INT(0))
+        depth = emit_place(builder, places, _INT(0))
 
         def place(n):
-            return _emit_place(builder, places, builder.add(n, _INT(1)))
+            return emit_place(builder, places, builder.add(n, _INT(1)))
 
         _emit_outer_tiles(builder, vector, shapes, [rows, columns, *others], depth, place)
         return context.get_dummy_value()
 
     size = types.intp
     arguments = (size, size, places, a, size, size, b, size, a.dtype, a.dtype, c, size)
-    return types.void(*arguments), emit
-
-
-@intrinsic
-def few_columns_tile(typingctx, rows, columns, places, count, a, a_row, b, b_row, c, c_row, ahead):
-    """C = A B for at most LONG_LIST_ROWS rows and FEW_VECTORS vectors, over the places of a list.
-
-    B has whole vectors, whatever there is behind the last column. At each place the memory is asked
-    for another line from `ahead` on: asked for at once, as many lines keep the tile waiting.
-    """
-    vector = llvm_type(VectorType(a.dtype))
-
-    def emit(context, builder, signature, arguments):
-        rows, columns, places, count, a, a_row, b, b_row, c, c_row, ahead = arguments
-        shapes = list(product(range(1, LONG_LIST_ROWS + 1), range(1, FEW_VECTORS + 1)))
-        line = _INT(ALIGNMENT // VECTOR_BYTES * vector.count)
-
-        def place(n):
-            emit_prefetch(builder, builder.gep(ahead, [builder.mul(n, line)]), NEAR)
-            return _emit_place(builder, places, n)
-
-        one, zero = vector.element(1), vector.element(0)
-        full = [rows, columns, a, a_row, _INT(1), b, b_row, one, zero, c, c_row]
-        _emit_outer_tiles(builder, vector, shapes, full, count, place, is_padded=True)
-        return context.get_dummy_value()
-
-    size = types.intp
-    arguments = (size, size, places, size, a, size, b, size, c, size, ahead)
     return types.void(*arguments), emit
 
 
@@ -263,14 +228,14 @@ def _emit_dot_tiles(builder, vector, shapes, arguments, count, place):
             return multiply_add_at(place(n), sums, None)
 
         zeros = [ir.Constant(vector, None)] * (n_rows * n_columns)
-        sums = _emit_depth_loop(builder, count, zeros, multiply_add)
+        sums = emit_depth_loop(builder, count, zeros, multiply_add)
         sums = multiply_add_at(tail_start, sums, tail)
         for i in range(n_rows):
             row = sums[i * n_columns : (i + 1) * n_columns]
             total = emit_halves_tree(builder, row, builder.fadd)
             emit_store(builder, total, builder.gep(c, [builder.mul(c_row, _INT(i))]), written)
 
-    _emit_shape_switch(builder, rows, columns, shapes, emit_tile)
+    emit_shape_switch(builder, rows, columns, shapes, emit_tile)
 
 
 @intrinsic
@@ -305,7 +270,7 @@ def dot_tile_at(typingctx, columns, places, count, depth, a, b, b_row, c):
         shapes = [(1, j) for j in range(1, min(DOT_COLUMNS[1], vector.count) + 1)]
         full = [_INT(1), columns, depth, a, depth, b, b_row, c, columns]
         _emit_dot_tiles(
-            builder, vector, shapes, full, count, lambda n: _emit_place(builder, places, n)
+            builder, vector, shapes, full, count, lambda n: emit_place(builder, places, n)
         )
         return context.get_dummy_value()
 

@@ -20,7 +20,6 @@ from .simd import absolute, broadcast, lanes, load, load_first, parts, select, s
 from .target import VECTOR_BYTES
 
 LIST_ROWS = 2  # rows that have a list in common
-LONG_LIST_ROWS = 4  # rows that have one where neurons are few
 LIST_BYTES = 160  # 1 + 128, and a vector of bytes behind the last one
 SAMPLES = 4  # pairs of rows that tell whether it pays to look for zeros
 
@@ -37,35 +36,39 @@ def list_of(typingctx, lists, row):
     return types.CPointer(types.uint8)(lists, types.intp), emit
 
 
+def emit_append(builder, places, count, zeros, first):
+    """Write first + i behind so many places for each lane i that is false; return the new count."""
+    n, kind_of_place, word = zeros.type.count, places.type.pointee, ir.IntType(64)
+    wanted = builder.not_(zeros)
+    bits = left = builder.zext(builder.bitcast(wanted, ir.IntType(n)), word)
+    to = builder.gep(places, [count])
+    if VECTOR_BYTES == 64:  # one instruction, without which half of the gain is lost
+        lane = ir.IntType(8 * VECTOR_BYTES // n)
+        kind = ir.VectorType(lane, n)
+        name = f"llvm.x86.avx512.mask.compress.v{n}i{lane.width}"
+        compress = declare(builder, name, kind, [kind, kind, wanted.type])
+        numbers = emit_broadcast(builder, builder.trunc(first, ir.IntType(32)), n)
+        numbers = builder.zext(numbers, kind) if lane.width == 64 else numbers
+        numbers = builder.add(numbers, ir.Constant(kind, list(range(n))))
+        numbers = builder.call(compress, [numbers, ir.Constant(kind, None), wanted])
+        if lane != kind_of_place:
+            numbers = builder.trunc(numbers, ir.VectorType(kind_of_place, n))
+        to = builder.bitcast(to, numbers.type.as_pointer())
+        builder.store(numbers, to, align=1)
+    else:
+        for i in range(n):  # as many as there are lanes: no branch to be guessed
+            number = builder.add(first, builder.cttz(left, ir.IntType(1)(0)))
+            builder.store(builder.trunc(number, kind_of_place), builder.gep(to, [word(i)]))
+            left = builder.and_(left, builder.sub(left, word(1)))
+    return builder.add(count, builder.ctpop(bits))
+
+
 @intrinsic
 def append_places(typingctx, places, count, zeros, first):
     """Write first + i behind so many places for each lane i that is false; return the new count."""
 
     def emit(context, builder, signature, arguments):
-        places, count, zeros, first = arguments
-        n, kind_of_place, word = zeros.type.count, places.type.pointee, ir.IntType(64)
-        wanted = builder.not_(zeros)
-        bits = left = builder.zext(builder.bitcast(wanted, ir.IntType(n)), word)
-        to = builder.gep(places, [count])
-        if VECTOR_BYTES == 64:  # one instruction, without which half of the gain is lost
-            lane = ir.IntType(8 * VECTOR_BYTES // n)
-            kind = ir.VectorType(lane, n)
-            name = f"llvm.x86.avx512.mask.compress.v{n}i{lane.width}"
-            compress = declare(builder, name, kind, [kind, kind, wanted.type])
-            numbers = emit_broadcast(builder, builder.trunc(first, ir.IntType(32)), n)
-            numbers = builder.zext(numbers, kind) if lane.width == 64 else numbers
-            numbers = builder.add(numbers, ir.Constant(kind, list(range(n))))
-            numbers = builder.call(compress, [numbers, ir.Constant(kind, None), wanted])
-            if lane != kind_of_place:
-                numbers = builder.trunc(numbers, ir.VectorType(kind_of_place, n))
-            to = builder.bitcast(to, numbers.type.as_pointer())
-            builder.store(numbers, to, align=1)
-        else:
-            for i in range(n):  # as many as there are lanes: no branch to be guessed
-                number = builder.add(first, builder.cttz(left, ir.IntType(1)(0)))
-                builder.store(builder.trunc(number, kind_of_place), builder.gep(to, [word(i)]))
-                left = builder.and_(left, builder.sub(left, word(1)))
-        return builder.add(count, builder.ctpop(bits))
+        return emit_append(builder, *arguments)
 
     return types.int64(places, types.int64, zeros, types.int64), emit
 
@@ -86,20 +89,6 @@ def list_places(A, lists):
             sizes = sizes_of_pair(A, i * A.row_step + k, partner, A.columns - k)
             count = append_places(places, count, sizes == 0, k)
         places[0] = count - 1
-
-
-@kernel
-def list_union(A, places):
-    """Write the places where one of at most LONG_LIST_ROWS rows is not 0; return their number."""
-    last, count = A.rows - 1, 0
-    second, third = min(1, last) * A.row_step, min(2, last) * A.row_step
-    fourth = last * A.row_step
-    for k in range(0, A.columns, lanes(A.data)):
-        left = A.columns - k
-        sizes = sizes_of_pair(A, k, second, left)
-        sizes = sizes + sizes_of_pair(A, k + third, fourth - third, left)
-        count = append_places(places, count, sizes == 0, k)
-    return count
 
 
 @kernel

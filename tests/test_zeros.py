@@ -13,21 +13,14 @@ from networks import Guarded, max_error, Network, random_vector
 from numpy.testing import assert_array_equal
 
 from fastbp import Adam, MLP, RMSprop, SGD
+from fastbp.kernels.few_neurons import FEW_FROM, multiply_few_neurons
 from fastbp.kernels.jit import kernel
-from fastbp.kernels.matmul import matmul, ROOM, SKIP_COLUMNS
+from fastbp.kernels.matmul import matmul, ROOM
 from fastbp.kernels.matrix import matrix, PANEL_DEPTH, transpose
+from fastbp.kernels.row_tile import FEW_VECTORS
 from fastbp.kernels.simd import pointer
 from fastbp.kernels.target import VECTOR_BYTES
-from fastbp.kernels.tiles import FEW_VECTORS
-from fastbp.kernels.zeros import (
-    has_zeros,
-    LIST_BYTES,
-    list_places,
-    LIST_ROWS,
-    list_union,
-    LONG_LIST_ROWS,
-    places_in,
-)
+from fastbp.kernels.zeros import has_zeros, LIST_BYTES, list_places, LIST_ROWS
 
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
 # From so many rows on matmul looks for zeros (PACK_FROM); below, it computes the same bits.
@@ -147,33 +140,53 @@ def test_a_third_of_the_places_tells(dtype):
 
 
 @kernel
-def list_of_rows(a, lists):
-    return list_union(
-        matrix(a, 0, a.shape[0], a.shape[1], a.shape[1]), places_in(pointer(lists, 0))
-    )
+def product_by_row_lists(a, b, c, panel):
+    A = matrix(a, 0, a.shape[0], a.shape[1], a.shape[1])
+    B = matrix(b, 0, b.shape[0], b.shape[1], b.shape[1])
+    C = matrix(c, 0, c.shape[0], c.shape[1], c.shape[1])
+    multiply_few_neurons(A, B, C, pointer(panel, 0))
+
+
+def multiply_by_row_lists(A, B, columns):
+    guarded = Guarded(np.nan)
+    c = guarded.array(np.full((len(A), columns), np.nan, A.dtype))
+    panel = guarded.array(np.full(ROOM, np.nan, A.dtype))
+    product_by_row_lists(guarded.array(A), guarded.array(B), c, panel)
+    guarded.check()
+    return c
 
 
 @DTYPES
 @given(
-    rows=st.integers(1, LONG_LIST_ROWS),
-    columns=st.integers(1, 300),
+    rows=st.integers(1, 9),
+    depth=st.integers(1, 300),
+    columns=st.integers(1, FEW_VECTORS * VECTOR_BYTES // 4),
     zeros=st.sampled_from([0, 0.3, 0.8, 0.98, 1]),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_a_list_names_the_places_where_one_of_four_rows_is_not_0(dtype, rows, columns, zeros, seed):
-    A = every_kind(np.random.default_rng(seed), (rows, columns), dtype, zeros)
-    guarded = Guarded()
-    lists = guarded.array(np.zeros(columns + 16, dtype))
-    count = list_of_rows(guarded.array(A), lists)
-    guarded.check()
-    assert_array_equal(lists.view(np.int32)[:count], np.flatnonzero((A != 0).any(axis=0)))
+def test_row_lists_leave_out_what_is_0_in_each_row(dtype, rows, depth, columns, zeros, seed):
+    lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
+    columns = min(columns, FEW_VECTORS * lanes)
+    rng = np.random.default_rng(seed)
+    # A row may be full and the next one empty: its list is longer or shorter than the product.
+    is_filled = rng.random((rows, depth)) >= rng.choice([zeros, 0, 1], (rows, 1), p=[0.8, 0.1, 0.1])
+    A = (rng.normal(size=(rows, depth)) * is_filled).astype(dtype)
+    B = np.full((depth, -(-columns // lanes) * lanes), np.nan, dtype)
+    B[:, :columns] = rng.normal(size=(depth, columns))
+    expected = A.astype(float) @ B[:, :columns].astype(float)
+    B[~A.any(axis=0)] = np.nan  # never looked at
+    C = multiply_by_row_lists(A, B, columns)
+    assert max_error(C, expected) < (1e-5 if dtype == "float32" else 1e-13)
+    for row, c in zip(A, C, strict=True):  # whichever rows are beside it
+        assert_array_equal(multiply_by_row_lists(row[np.newaxis], B, columns)[0], c)
 
 
-@pytest.mark.parametrize("neurons", [12, 17, 30, 32])
-@pytest.mark.parametrize(("rows", "columns"), [(513, 784), (666, 784), (543, 301), (512, 8192)])
+@pytest.mark.parametrize("vectors", [FEW_FROM, FEW_VECTORS - 1, 3 * FEW_VECTORS])
+@pytest.mark.parametrize(("rows", "columns"), [(513, 784), (666, 77), (543, 301), (512, 8176)])
 @DTYPES
-def test_few_neurons_leave_zeros_out_of_many_rows(dtype, rows, columns, neurons):
-    """Blocks of 128 rows, and what is left: of four, of less than four, too few for lists."""
+def test_neurons_leave_zeros_out_of_many_rows(dtype, rows, columns, vectors):
+    """Blocks of 128 rows, and what is left: enough for lists, too few."""
+    neurons = int(vectors * VECTOR_BYTES / np.dtype(dtype).itemsize) + 1
     rng = np.random.default_rng(neurons)
     sizes = [columns, neurons, 3]
     vector, X = random_vector(rng, sizes, dtype), digits(rng, rows, columns).astype(dtype)
@@ -183,8 +196,6 @@ def test_few_neurons_leave_zeros_out_of_many_rows(dtype, rows, columns, neurons)
     expected = naive.forward(weights, biases, X.astype(float), ["tanh"], "linear")[1][-1]
     assert max_error(out, expected) < (1e-5 if dtype == "float32" else 1e-13)
 
-    if neurons * X.itemsize > FEW_VECTORS * VECTOR_BYTES and neurons < SKIP_COLUMNS:
-        return  # too many for the one way, too few for the other
     never = np.flatnonzero(~X.any(axis=0))  # those weights are not even looked at
     vector[: columns * neurons].reshape(neurons, columns)[:, never] = np.nan
     _, unseen = Network(sizes, *names, vector, dtype).forward(X[:512])
