@@ -1,4 +1,4 @@
-"""Numba's compiler, made to compile each kernel once.
+"""Numba's compiler, made to compile each kernel once, and what is inlined too (inlining.py).
 
 By itself numba optimises a function and makes machine code of it, and then does both again in each
 caller, which takes in all that it calls. But the machine code of a kernel that only kernels call is
@@ -6,11 +6,16 @@ never run. So such a kernel stays as it is, a `Part`, until it is a part of one 
 that compiles in three quarters of the time.
 """
 
+import numba
 from numba.core import types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 
 from .emit import VectorType
+
+# Of numba up to this version it is known how it compiles and loads. LLVM ends the process where it
+# does not find something, so a later numba does both in its own way until it has been tried.
+NEWEST_TRIED = 0, 68
 
 
 class Part(JITCodeLibrary):
@@ -47,6 +52,20 @@ class KernelCompiler(Compiler):
             flags.no_cpython_wrapper = True
             library = Part(targetctx.codegen(), "part of a kernel")
         super().__init__(typingctx, targetctx, library, args, return_type, flags, locals)
+
+    def define_pipelines(self):
+        """Return numba's steps, but for how they inline."""
+        pipelines = super().define_pipelines()
+        if is_tried():
+            from .inlining import inline_once
+
+            pipelines = [inline_once(pipeline) for pipeline in pipelines]
+        return pipelines
+
+
+def is_tried() -> bool:
+    """Whether this numba is known to compile and load as it is made to here."""
+    return numba.version_info.short <= NEWEST_TRIED
 
 
 def is_native(kind) -> bool:

@@ -24,7 +24,7 @@ import numba
 from numba.core import config, event, serialize, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
-from .compiler import is_native, KernelCompiler
+from .compiler import is_native, is_tried, KernelCompiler
 
 logger = logging.getLogger("fastbp")
 
@@ -168,11 +168,6 @@ class _WholeKernels(CompileResultCacheImpl):
         return super().check_cachable(compiled)
 
 
-# Of numba up to this version it is known what machine code asks for. LLVM ends the process where it
-# does not find something, so a later numba loads kernels in its own way until it has been tried.
-NEWEST_TRIED = 0, 68
-
-
 class _KernelCache(FunctionCache):
     """Numba's cache of one kernel, with files of ours."""
 
@@ -188,7 +183,7 @@ class _KernelCache(FunctionCache):
         Numba's own method begins with all of it, SciPy too, and compiles its reference counting:
         50 MB and 0.2 seconds. Machine code asks for no more than the addresses of what it calls.
         """
-        if numba.version_info.short > NEWEST_TRIED:
+        if not is_tried():
             return super().load_overload(sig, target_context)
         from numba.core.runtime import _nrt_python
 

@@ -310,6 +310,70 @@ def test_a_constant_in_a_call_compiles_nothing_more(package, tmp_path):
     assert out == "3.5 2.5 2 1"
 
 
+INLINED = """
+from .jit import inlined
+
+@inlined
+def doubled(x):
+    return x + x
+
+@inlined
+def quadrupled_until(x, limit):
+    while x < limit:
+        x = doubled(doubled(x))
+    return x
+
+@kernel
+def probe_inlined(x):
+    for i in range(x.size):
+        if x[i] > 1:
+            x[i] = quadrupled_until(x[i], 100) + doubled(x[i])
+        else:
+            x[i] = quadrupled_until(quadrupled_until(x[i], 3), 4)
+"""
+CALL_INLINED = """
+import numpy as np
+from numba.core import ir, untyped_passes
+from fastbp.kernels import compiler, probe
+
+translate, copy_variable, translated, copied = (
+    untyped_passes.TranslateByteCode.run_pass, ir.Var.__deepcopy__, [], []
+)
+def counting_translate(self, state):
+    translated.append(state.func_id.func_name)
+    return translate(self, state)
+def counting_copy(self, memo):
+    copied.append((id(memo), self.name))
+    return copy_variable(self, memo)
+untyped_passes.TranslateByteCode.run_pass = counting_translate
+ir.Var.__deepcopy__ = counting_copy
+"""
+RUN_INLINED = """
+x = np.array([2.5, 0.5, 50.0])
+probe.probe_inlined(x)
+print(*x, sorted(translated), len(copied))
+"""
+
+
+def test_what_is_inlined_is_translated_once_and_copied_once(package, tmp_path):
+    """Numba itself translates it for every call, and copies all variables with each block."""
+    (package / "fastbp" / "kernels" / "probe.py").write_text(PROBE + INLINED)
+
+    def run_probe(before, cache):
+        code = CALL_INLINED + before + RUN_INLINED
+        numbers, counted = run(code, package, FASTBP_CACHE_DIR=str(tmp_path / cache)).split(" [")
+        names, copied = counted.split("] ")
+        return numbers, names.replace("'", "").split(", "), int(copied)
+
+    numbers, names, copied = run_probe("", "ours")
+    assert numbers == "165.0 8.0 300.0"
+    assert names == ["doubled", "probe_inlined", "quadrupled_until"]
+    by_numba = run_probe("compiler.NEWEST_TRIED = 0, 60", "numba's")
+    assert by_numba[0] == numbers
+    assert by_numba[1] == ["doubled"] * 7 + ["probe_inlined"] + ["quadrupled_until"] * 3
+    assert 4 * copied < by_numba[2]
+
+
 LOADED = """
 import sys
 import numba
@@ -342,7 +406,7 @@ def test_a_kernel_from_disk_loads_nothing_that_compiles(package, tmp_path):
         "[False, False, False]",
         "-0.025 1 14 [True, True]",
     ]
-    untried = "from fastbp.kernels import jit\njit.NEWEST_TRIED = 0, 60"
+    untried = "from fastbp.kernels import compiler\ncompiler.NEWEST_TRIED = 0, 60"
     result, compilers = run_probe(before=untried)
     assert (result, compilers[:11]) == ("-0.025 0", "[True, True")
 
