@@ -57,7 +57,8 @@ class Pace:
             self.observe(last - first, time.perf_counter() - start)
 
     def observe(self, steps: int, seconds: float) -> None:
-        """Learn from a call. One that the end of an epoch has cut short says little."""
+        """Learn from a call. One that the end of an epoch has cut short by half says little."""
         self.is_long = steps == 1 and seconds > LONG_CALL
-        if steps == self.steps <= self.most / 2 and seconds < SHORT_CALL:
+        is_short = seconds / steps * self.steps < SHORT_CALL
+        if is_short and steps > self.steps / 2 and self.steps <= self.most / 2:
             self.steps *= 2

@@ -8,6 +8,7 @@ import pytest
 import scipy.sparse
 from api_problems import blobs, everything
 from numpy.testing import assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
 from stops import press_ctrl_c
 
 from fastbp import interrupts, LBFGS, MLP, objective, pace, training
@@ -320,15 +321,35 @@ def test_calls_are_short_also_where_little_of_a_step_is_arithmetic(sizes, batch_
     assert calls == 1 or calls * 6 * net.n_parameters * batch_size <= pace.FLOPS_PER_CALL
 
 
-def test_calls_grow_while_they_are_short_and_whole():
+def test_calls_grow_while_they_are_short_and_almost_whole():
     net = Architecture.checked([1, 1], "tanh", "linear", "quadratic", "float32")
     ours = pace.Pace(net, 1)
     first = ours.steps
     ours.observe(first, 1.0)
-    ours.observe(first - 1, 0.0)  # the end of an epoch: otherwise 10,000 short epochs make 2^10000
+    ours.observe(first // 2, 0.0)  # the end of an epoch: else 10,000 short epochs make 2^10000
+    ours.observe(first * 3 // 4, pace.SHORT_CALL)
     assert ours.steps == first
-    ours.observe(first, 0.0)
+    ours.observe(first * 3 // 4, pace.SHORT_CALL * 0.7)
     assert ours.steps == 2 * first
+
+
+@pytest.mark.parametrize(("short", "calls"), [(0, [1] * 14), (np.inf, [1, 3, 4, 4, 2])])
+def test_estimators_make_more_epochs_at_once_while_calls_are_short(monkeypatch, short, calls):
+    """At most four, where lack of progress may end it after as many."""
+    train, made = epoch.train_epochs, []
+
+    def spy(table, model, data, passes, *others):
+        made.append(len(passes.order))
+        return train(table, model, data, passes, *others)
+
+    monkeypatch.setattr(epoch, "train_epochs", spy)
+    monkeypatch.setattr(pace, "SHORT_CALL", short)
+    net = Architecture.checked([X.shape[1], 3, 3], "relu", "softmax", "cross_entropy", "float64")
+    monkeypatch.setattr(pace, "FLOPS_PER_CALL", 6 * pace.step_work(net, 10))
+    trained = MLPClassifier([3], max_iter=14, batch_size=10, n_iter_no_change=3, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        trained.fit(X[:40], Y[:40])
+    assert made == calls
 
 
 def test_large_images_are_distorted_a_few_at_a_time():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -76,11 +77,15 @@ class Epochs:
         self.changed = parameters.vector, self.optimizer.state
         self.order = np.arange(self.rows, dtype=np.int64)
         self.sparse: Any = None
-        self.at_once = self.pace.steps // self.steps
         if is_sparse:
-            self.sparse, self.at_once = X.tocsr(), 0
+            self.sparse = X.tocsr()
         else:
             self.data = kernel_data(network, dense(X, network.dtype), y, weights)
+
+    @property
+    def at_once(self) -> int:
+        """How many passes one call may make; 0 where a pass takes several calls."""
+        return 0 if self.sparse is not None else self.pace.steps // self.steps
 
     def train(self, count: int) -> Array:
         """Make so many passes, and return their reports, (count, 6)."""
@@ -92,9 +97,11 @@ class Epochs:
         rates[:] = self.optimizer.rates(self.steps)
         reports = np.zeros((count, 6))
         if self.at_once:
-            passes = self.passes(orders, rates, self.optimizer.t)
+            passes, steps = self.passes(orders, rates, self.optimizer.t), count * self.steps
+            start = time.perf_counter()
             self.run(epoch_kernel.train_epochs, self.data, passes, self.rule, reports)
-            self.optimizer.t += count * self.steps
+            self.pace.observe(steps, time.perf_counter() - start)
+            self.optimizer.t += steps
         else:
             self.make_steps(orders[0], rates[0], reports[0])
         return reports
