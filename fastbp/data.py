@@ -15,6 +15,7 @@ from fastbp.row_weights import row_weights
 from fastbp.validation import all_finite, Array, array, message, read_only, shown
 
 __all__ = [
+    "NO_LABELS",
     "checked_out",
     "class_indices",
     "dataset",

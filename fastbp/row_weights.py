@@ -7,7 +7,7 @@ import numpy as np
 from fastbp.architecture import Architecture
 from fastbp.validation import Array, array, integer, message, number, read_only, shown
 
-__all__ = ["row_weights"]
+__all__ = ["NO_WEIGHTS", "row_weights"]
 
 NO_WEIGHTS = {np.dtype(t): read_only(np.empty(0, t)) for t in (np.float32, np.float64)}
 MODERATE = 2.0**-20, 2.0**20  # weights whose products with costs are in no danger of overflow

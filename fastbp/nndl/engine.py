@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from fastbp.architecture import Architecture
-from fastbp.data import refuse_not_finite
+from fastbp.data import NO_LABELS, refuse_not_finite
 from fastbp.errors import DivergenceError
 from fastbp.history import History
 from fastbp.interrupts import Interrupts
@@ -22,6 +22,7 @@ from fastbp.kernels.forward import forward
 from fastbp.nndl.examples import Examples
 from fastbp.optimizers import SGD
 from fastbp.pace import Pace
+from fastbp.row_weights import NO_WEIGHTS
 from fastbp.validation import Array, message, read_only
 from fastbp.workspace import Workspace
 
@@ -108,8 +109,7 @@ class Engine:
             If the cost stops being finite.
         """
         X, targets = self.data.used_inputs, self.data.targets
-        no_labels, no_weights = np.empty(0, np.int64), np.empty(0)
-        rows = layout.Data(X, read_only(no_labels), targets, read_only(no_weights))
+        rows = layout.Data(X, NO_LABELS, targets, NO_WEIGHTS[targets.dtype])
         size = self.workspace.rows
         steps = -(-len(order) // size)
         rows_pass = epoch.Pass(

@@ -10,8 +10,10 @@ import numpy as np
 import scipy.sparse
 
 from fastbp.architecture import Architecture, HIDDEN
+from fastbp.data import NO_LABELS
 from fastbp.kernels import layout, losses
 from fastbp.kernels.forward import forward
+from fastbp.row_weights import NO_WEIGHTS
 from fastbp.sklearn.parameters import Parameters
 from fastbp.validation import Array, read_only
 from fastbp.workspace import Workspace
@@ -99,16 +101,15 @@ def kernel_data(network: Network, X: Array, y: Array, weights: Array | None) -> 
 
     Of a softmax the targets are one-hot, and their classes all that the kernels need.
     """
-    labels = np.empty(0, np.int64)
-    targets = np.empty((0, network.n_outputs), network.dtype)
+    labels, targets = NO_LABELS, np.empty((0, network.n_outputs), network.dtype)
     if network.output == "softmax":
-        labels = np.argmax(y, axis=1).astype(np.int64, copy=False)
+        labels = read_only(np.argmax(y, axis=1).astype(np.int64, copy=False))
     else:
         targets = np.require(y, network.dtype, ["C_CONTIGUOUS", "ALIGNED"])
     if weights is None:
-        weights = np.empty(0, network.dtype)
+        weights = NO_WEIGHTS[network.dtype]
     weights = np.require(weights, network.dtype, ["C_CONTIGUOUS", "ALIGNED"])
-    return layout.Data(X, read_only(labels), read_only(targets), read_only(weights))
+    return layout.Data(X, labels, read_only(targets), read_only(weights))
 
 
 def forward_pass(network: Network, workspace: Workspace, parameters: Parameters, X: Any) -> Array:
