@@ -5,10 +5,10 @@ overwrites z^l and a^l; training and inference are loops over it.
 """
 
 from .activations import activate_layer, SOFTMAX
-from .few_neurons import multiply_few_neurons, suits_row_lists
+from .few_neurons import LONG_FROM, multiply_few_neurons, suits_long_tiles, suits_row_lists
 from .jit import inlined, kernel
 from .losses import softmax
-from .matmul import matmul, matmul_transposed, skips_zeros
+from .matmul import matmul, matmul_transposed, multiply_panel, skips_zeros
 from .matrix import column_range, matrix, pack, pack_panels, row_range, transpose
 from .net import a_matrix, layer_of, open_net, packed_weights, weight_matrix, z_matrix
 from .simd import broadcast, fma, lanes, load, load_first, pointer, store_first, sum_lanes
@@ -21,7 +21,6 @@ from .zeros import has_zeros
 # which packed products leave out, and in half of that where each row does (few_neurons.py).
 DOT_ROWS_BELOW = 24
 DOT_NEURONS_BELOW = 4
-LONG_FROM = 256
 LONG_NEURONS_BELOW = 33
 # But not twice as many where W is larger than the second-level cache, or the rows fill vectors and
 # the neurons are many: 32 rows of 1030 -> 1030 at 53 rather than 34 % of the FMA peak, of
@@ -105,9 +104,11 @@ def forward_block(net, a_0, rows):
         n = layer.neurons
         is_few = net.packs_weights and suits_row_lists(a_below, n)
         skips = has_zeros(a_below, a_below.row_step) if is_few else skips_zeros(a_below, n)
+        W_T, z = packed_weights(net, l), z_matrix(net, l, rows)
         if is_few and skips:
-            W_T, z = packed_weights(net, l), z_matrix(net, l, rows)
             multiply_few_neurons(a_below, W_T, z, net.panel)
+        elif is_few and suits_long_tiles(a_below, n):
+            multiply_panel(1.0, a_below, W_T, 0.0, z, row_range(a_below, 0, 0))
         else:
             weigh(net, a_below, l, rows, 0, n, skips)
         if l == 1:

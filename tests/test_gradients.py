@@ -20,6 +20,7 @@ from networks import max_error, Network, random_targets, random_vector
 
 from fastbp.kernels import activations as kernel_activations
 from fastbp.kernels import layout, losses
+from fastbp.kernels.target import VECTOR_BYTES
 
 ACTIVATIONS = list(naive.ACTIVATIONS)
 PAIRS = naive.VALID_PAIRS
@@ -236,6 +237,20 @@ def test_wide_layers(n_0, n_1):
 def test_every_way_to_weigh(n_0, n_1, rows):
     """Dot tiles for few or long rows; W packed, or a, for what is wide, large or fills vectors."""
     check(make_problem(rows, [n_0, n_1, 3], ["tanh"], "linear", "quadratic", rows, weighted=True))
+
+
+@pytest.mark.parametrize("vectors", [0.5, 1, 2, 3])
+@pytest.mark.parametrize("n_0", [255, 300])
+def test_every_way_to_weigh_many_rows(vectors, n_0):
+    """Blocks of 128 rows, W packed: dot tiles or others, by neurons and inputs; and a last one."""
+    for dtype, tolerance in ((np.float64, DOUBLE), (np.float32, SINGLE)):
+        neurons = int(vectors * VECTOR_BYTES / np.dtype(dtype).itemsize)
+        for n_1 in (neurons, neurons + 1):
+            for rows in (512, 550):
+                problem = make_problem(rows, [n_0, n_1, 3], ["tanh"], "linear", "quadratic", rows)
+                a = naive.forward(*problem.layers(), problem.X, problem.hidden, "linear")[1][-1]
+                network = problem.network(dtype, rows=layout.BLOCK_ROWS)
+                assert max_error(network.forward(problem.X)[1], a) < tolerance
 
 
 @pytest.mark.parametrize(("loss", "output"), PAIRS)
