@@ -1,4 +1,4 @@
-"""The forward product of few neurons in inference, where W^T lies packed: row by row, or rows whole.
+"""The forward product of few neurons in inference, where W^T lies packed: with zeros and without.
 
 Few neurons fill few vectors, so that a tile of a pair of rows (zeros.py) has few sums, and each
 waits for its last addition. So here, where inputs are mostly 0 as on digits, each row has a list of
