@@ -57,7 +57,7 @@ class KernelCompiler(Compiler):
         """Return numba's steps, but for how they inline."""
         pipelines = super().define_pipelines()
         if is_tried():
-            from .inlining import inline_once
+            from .inlining import inline_once  # of numba's insides, which a later one may not have
 
             pipelines = [inline_once(pipeline) for pipeline in pipelines]
         return pipelines

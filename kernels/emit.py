@@ -128,14 +128,11 @@ def emit_store(builder, value, pointer, mask=None):
     builder.call(function, [value, pointer, ir.IntType(32)(size), mask])
 
 
-NEAR, NEXT = 3, 2  # the first-level cache, and the second
-
-
-def emit_prefetch(builder, pointer, where):
-    """Ask for the cache line of an address that is soon to be read; it may be any address."""
+def emit_prefetch(builder, pointer):
+    """Ask for the cache line of any address, to the second-level cache; it is soon to be read."""
     pointer, word = builder.bitcast(pointer, ir.IntType(8).as_pointer()), ir.IntType(32)
     function = declare(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer.type, word, word, word])
-    builder.call(function, [pointer, word(0), word(where), word(1)])  # to be read; data
+    builder.call(function, [pointer, word(0), word(2), word(1)])  # read; cache; data
 
 
 def emit_fma(builder, a, b, c):

@@ -13,7 +13,7 @@ from .matrix import PANEL_SIZE
 from .row_tile import FEW_VECTORS, row_tile
 from .simd import advance, lanes
 from .target import VECTOR_BYTES
-from .zeros import places_in
+from .zeros import list_row, places_in
 
 # Neurons, in vectors, from which that pays; of fewer, dot tiles read rows in less time. Without
 # AVX-512 a list costs four times as much.
@@ -26,10 +26,10 @@ ROWS_AHEAD = 16  # for which the memory is asked: 50 KB of digits, in the second
 def suits_row_lists(a_below, neurons):
     """Whether it would pay to leave out each row's zeros, if there are many.
 
-    A panel has room for a list, with a vector behind the last place.
+    A panel has room for a list, and for a vector behind the last place.
     """
     width = lanes(a_below.data)
-    is_long = a_below.rows >= PACK_FROM and SKIP_DEPTH <= a_below.columns <= PANEL_SIZE - width
+    is_long = a_below.rows >= PACK_FROM and SKIP_DEPTH <= a_below.columns <= PANEL_SIZE
     return is_long and FEW_FROM * width < neurons <= FEW_VECTORS * width
 
 
@@ -47,13 +47,11 @@ def suits_long_tiles(a_below, neurons):
 @kernel
 def multiply_few_neurons(A, B, C, panel):
     """C = A B, for a B of at most FEW_VECTORS whole vectors of columns."""
-    count = 0
-    for i in range(-1, A.rows):  # before the first row, its list is made
-        here, after = max(i, 0), min(i + 1, A.rows - 1)
-        row, lists = advance(A.data, here * A.row_step), (i & 1) * PANEL_SIZE
-        count = row_tile(
-            C.columns, A.columns, row, places_in(advance(panel, lists)), count,
-            B.data, B.row_step, advance(C.data, here * C.row_step),
-            advance(A.data, after * A.row_step), places_in(advance(panel, PANEL_SIZE - lists)),
+    places = places_in(panel)
+    for i in range(A.rows):
+        row = advance(A.data, i * A.row_step)
+        count = list_row(row, A.columns, places)
+        row_tile(
+            C.columns, places, count, row, B.data, B.row_step, advance(C.data, i * C.row_step),
             advance(row, ROWS_AHEAD * A.row_step),
         )  # fmt: skip

@@ -18,7 +18,7 @@ from .zeros import has_zeros
 # where they are long: 37 against 42 us for 32 rows of 784 -> 100, but 1.3 against 0.6 us for 32
 # rows of 32 -> 32. Long rows that few neurons look at are read from end to end, once: 10,000 rows
 # from memory, 784 -> 30, in 4.5 ms rather than 5 to 8; but in 3.4 where four fifths of them are 0,
-# which packed products leave out, and in half of that where each row does (few_neurons.py).
+# which packed products leave out. Inference, which packs W once, takes less (few_neurons.py).
 DOT_ROWS_BELOW = 24
 DOT_NEURONS_BELOW = 4
 LONG_NEURONS_BELOW = 33

@@ -30,7 +30,6 @@ from .emit import (
     emit_store,
     lanes_of,
     llvm_type,
-    NEXT,
     suffix,
     VectorType,
 )
@@ -157,7 +156,7 @@ def prefetch(typingctx, array, index):
     """Ask for the cache line of element `index`, to the second-level cache."""
 
     def emit(context, builder, signature, arguments):
-        emit_prefetch(builder, emit_address(context, builder, signature.args[0], *arguments), NEXT)
+        emit_prefetch(builder, emit_address(context, builder, signature.args[0], *arguments))
         return context.get_dummy_value()
 
     return types.void(array, types.intp), emit

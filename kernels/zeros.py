@@ -36,39 +36,35 @@ def list_of(typingctx, lists, row):
     return types.CPointer(types.uint8)(lists, types.intp), emit
 
 
-def emit_append(builder, places, count, zeros, first):
-    """Write first + i behind so many places for each lane i that is false; return the new count."""
-    n, kind_of_place, word = zeros.type.count, places.type.pointee, ir.IntType(64)
-    wanted = builder.not_(zeros)
-    bits = left = builder.zext(builder.bitcast(wanted, ir.IntType(n)), word)
-    to = builder.gep(places, [count])
-    if VECTOR_BYTES == 64:  # one instruction, without which half of the gain is lost
-        lane = ir.IntType(8 * VECTOR_BYTES // n)
-        kind = ir.VectorType(lane, n)
-        name = f"llvm.x86.avx512.mask.compress.v{n}i{lane.width}"
-        compress = declare(builder, name, kind, [kind, kind, wanted.type])
-        numbers = emit_broadcast(builder, builder.trunc(first, ir.IntType(32)), n)
-        numbers = builder.zext(numbers, kind) if lane.width == 64 else numbers
-        numbers = builder.add(numbers, ir.Constant(kind, list(range(n))))
-        numbers = builder.call(compress, [numbers, ir.Constant(kind, None), wanted])
-        if lane != kind_of_place:
-            numbers = builder.trunc(numbers, ir.VectorType(kind_of_place, n))
-        to = builder.bitcast(to, numbers.type.as_pointer())
-        builder.store(numbers, to, align=1)
-    else:
-        for i in range(n):  # as many as there are lanes: no branch to be guessed
-            number = builder.add(first, builder.cttz(left, ir.IntType(1)(0)))
-            builder.store(builder.trunc(number, kind_of_place), builder.gep(to, [word(i)]))
-            left = builder.and_(left, builder.sub(left, word(1)))
-    return builder.add(count, builder.ctpop(bits))
-
-
 @intrinsic
 def append_places(typingctx, places, count, zeros, first):
     """Write first + i behind so many places for each lane i that is false; return the new count."""
 
     def emit(context, builder, signature, arguments):
-        return emit_append(builder, *arguments)
+        places, count, zeros, first = arguments
+        n, kind_of_place, word = zeros.type.count, places.type.pointee, ir.IntType(64)
+        wanted = builder.not_(zeros)
+        bits = left = builder.zext(builder.bitcast(wanted, ir.IntType(n)), word)
+        to = builder.gep(places, [count])
+        if VECTOR_BYTES == 64:  # one instruction, without which half of the gain is lost
+            lane = ir.IntType(8 * VECTOR_BYTES // n)
+            kind = ir.VectorType(lane, n)
+            name = f"llvm.x86.avx512.mask.compress.v{n}i{lane.width}"
+            compress = declare(builder, name, kind, [kind, kind, wanted.type])
+            numbers = emit_broadcast(builder, builder.trunc(first, ir.IntType(32)), n)
+            numbers = builder.zext(numbers, kind) if lane.width == 64 else numbers
+            numbers = builder.add(numbers, ir.Constant(kind, list(range(n))))
+            numbers = builder.call(compress, [numbers, ir.Constant(kind, None), wanted])
+            if lane != kind_of_place:
+                numbers = builder.trunc(numbers, ir.VectorType(kind_of_place, n))
+            to = builder.bitcast(to, numbers.type.as_pointer())
+            builder.store(numbers, to, align=1)
+        else:
+            for i in range(n):  # as many as there are lanes: no branch to be guessed
+                number = builder.add(first, builder.cttz(left, ir.IntType(1)(0)))
+                builder.store(builder.trunc(number, kind_of_place), builder.gep(to, [word(i)]))
+                left = builder.and_(left, builder.sub(left, word(1)))
+        return builder.add(count, builder.ctpop(bits))
 
     return types.int64(places, types.int64, zeros, types.int64), emit
 
@@ -89,6 +85,16 @@ def list_places(A, lists):
             sizes = sizes_of_pair(A, i * A.row_step + k, partner, A.columns - k)
             count = append_places(places, count, sizes == 0, k)
         places[0] = count - 1
+
+
+@kernel
+def list_row(x, n, places):
+    """Write the places where n numbers are not 0; return how many there are."""
+    width, count = lanes(x), 0
+    whole = n // width * width
+    for k in range(0, whole, width):
+        count = append_places(places, count, load(x, k) == 0, k)
+    return append_places(places, count, load_first(x, whole, n - whole) == 0, whole)
 
 
 @kernel

@@ -35,8 +35,6 @@ class Epochs:
     ----------
     rows, steps : int
         Of an epoch.
-    at_once : int
-        Epochs that one call of a kernel can make; 0 where an epoch takes several calls.
     order : ndarray of int64, (n,)
         Rows of the data in the order of the last epoch. As in scikit-learn, each epoch permutes
         the order of the one before.
@@ -84,7 +82,7 @@ class Epochs:
 
     @property
     def at_once(self) -> int:
-        """How many passes one call may make; 0 where a pass takes several calls."""
+        """Epochs that one call of a kernel can make; 0 where an epoch takes several calls."""
         return 0 if self.sparse is not None else self.pace.steps // self.steps
 
     def train(self, count: int) -> Array:
