@@ -92,13 +92,21 @@ def _clip(x, low, high):
     return select(x > high, broadcast_like(x, high), x)
 
 
+@inlined
+def not_below_underflow(x):
+    """x, or instead of less a number whose e^x is 0 as well; NaN stays NaN."""
+    return maximum(broadcast_like(x, -746.0 if is_double(x) else -104.0), x)
+
+
 @kernel
 def exp(x):
     """e^x; overflows to infinity and underflows through the subnormal numbers to 0."""
-    if is_double(x):
-        x = _clip(x, -746.0, 710.0)
-    else:
-        x = _clip(x, -104.0, 89.0)
+    most = broadcast_like(x, 710.0 if is_double(x) else 89.0)
+    return _exp(select(x > most, most, not_below_underflow(x)))
+
+
+@kernel
+def _exp(x):
     n, q = _reduce(x)
     return scale(q + 1, n)
 
@@ -150,7 +158,7 @@ def tanh(x):
 def sigmoid(x):
     """1 / (1 + e^-x), as e^x / (1 + e^x) for negative x: no overflow, no lost small values."""
     one = broadcast_like(x, 1)
-    e = exp(-absolute(x))
+    e = _exp(not_below_underflow(-absolute(x)))
     numerator = select(x < 0, e, one)
     if VECTOR_BYTES == 32:  # whose estimate of 1/2 is an ulp below: 1 - q - q must be exact
         total = e + one

@@ -170,3 +170,34 @@ def emit_halves_tree(builder, vectors, combine):
 def lane_numbers(numbers):
     """Which lanes a shuffle takes."""
     return ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), numbers)
+
+
+_WORD = ir.IntType(64)
+
+
+def emit_depth_loop(builder, depth, sums, body):
+    """Emit `for k in range(depth): sums = body(k, sums)`; return the final sums."""
+    before = builder.block
+    loop = builder.append_basic_block("depth")
+    after = builder.append_basic_block("depth.end")
+    builder.cbranch(builder.icmp_signed(">", depth, _WORD(0)), loop, after)
+
+    builder.position_at_end(loop)
+    k = builder.phi(_WORD)
+    running = [builder.phi(s.type) for s in sums]
+    updated = body(k, running)
+    k_next = builder.add(k, _WORD(1))
+    last = builder.block
+    k.add_incoming(_WORD(0), before)
+    k.add_incoming(k_next, last)
+    for phi, start, value in zip(running, sums, updated, strict=True):
+        phi.add_incoming(start, before)
+        phi.add_incoming(value, last)
+    builder.cbranch(builder.icmp_signed("<", k_next, depth), loop, after)
+
+    builder.position_at_end(after)
+    results = [builder.phi(s.type) for s in sums]
+    for phi, start, value in zip(results, sums, updated, strict=True):
+        phi.add_incoming(start, before)
+        phi.add_incoming(value, last)
+    return results

@@ -103,7 +103,10 @@ def forward_block(net, a_0, rows):
         layer = layer_of(net, l)
         n = layer.neurons
         is_few = net.packs_weights and suits_row_lists(a_below, n)
-        skips = has_zeros(a_below, a_below.row_step) if is_few else skips_zeros(a_below, n)
+        if is_few:  # the first rows tell: the memory has been asked for them
+            skips = has_zeros(row_range(a_below, 0, 2), a_below.row_step)
+        else:
+            skips = skips_zeros(a_below, n)
         W_T, z = packed_weights(net, l), z_matrix(net, l, rows)
         if is_few and skips:
             multiply_few_neurons(a_below, W_T, z, net.panel)

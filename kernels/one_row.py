@@ -5,6 +5,8 @@ handwritten digits a quarter of them is, and more in sparse ones. What is left b
 whole vector is always multiplied.
 """
 
+import numpy as np
+
 from .jit import inlined
 from .matrix import PANEL_SIZE
 from .simd import advance, fma, lanes, load, load_first, parts, store, store_first
@@ -26,7 +28,7 @@ def outer_product(alpha, A, B, beta, C, panel):
     """
     width = lanes(C.data)
     whole = C.columns // width * width
-    places, count = places_in(panel), whole // width
+    places, count = places_in(panel, np.int32), whole // width
     if beta == 1.0 and fits_list(B):
         count = list_vectors(B.data, whole, places)
     skips = count * width < whole
@@ -49,7 +51,7 @@ def outer_product(alpha, A, B, beta, C, panel):
 def multiply_row_transposed(A, B, C, panel):
     """C = A B^T, for one row A, by dot tiles."""
     width = lanes(A.data)
-    places = places_in(panel)
+    places = places_in(panel, np.int32)
     count = list_vectors(A.data, A.columns // width * width, places)
     n_tiles = parts(C.columns, dot_columns(C.data, 1))
     columns = parts(C.columns, n_tiles)

@@ -10,6 +10,7 @@ from numba.extending import intrinsic
 
 from .emit import (
     emit_broadcast,
+    emit_depth_loop,
     emit_fma,
     emit_load,
     emit_mask,
@@ -19,11 +20,12 @@ from .emit import (
     VectorType,
 )
 from .target import ALIGNMENT, VECTOR_BYTES
-from .tiles import emit_depth_loop, emit_place, emit_shape_switch
+from .tiles import emit_place, emit_shape_switch
 
 # By vectors of columns, how many places a turn multiplies, each into sums of its own: in one sum,
-# each product would wait four cycles for the one before.
-PLACES_AT_ONCE = {1: 4, 2: 3, 3: 2, 4: 2}
+# each product would wait four cycles for the one before. What is left of a list is one turn more,
+# by masks: how many those are can't be guessed, and a wrong guess costs 20 cycles, 2 % of a row.
+PLACES_AT_ONCE = {1: 4, 2: 4, 3: 3, 4: 2}
 FEW_VECTORS = max(PLACES_AT_ONCE)
 
 _INT = ir.IntType(64)
@@ -46,15 +48,24 @@ def row_tile(typingctx, columns, places, count, a, b, b_row, c, ahead):
         tail = emit_mask(builder, builder.sub(columns, full_lanes), lanes)
         line = _INT(ALIGNMENT // VECTOR_BYTES * lanes)
 
-        def multiply_add(n, sums):
+        def multiply_add(n, sums, is_listed=None):
             k = emit_place(builder, places, n)
+            if is_listed is not None:  # behind the list may be anything
+                k = builder.select(is_listed, k, _INT(0))
             a_k = emit_broadcast(builder, builder.load(builder.gep(a, [k])), lanes)
             b_k = builder.gep(b, [builder.mul(k, b_row)])
             b_vectors = [
                 emit_load(builder, builder.gep(b_k, [_INT(j * lanes)]), vector)
                 for j in range(len(sums))
             ]
-            return [emit_fma(builder, a_k, b_j, s) for b_j, s in zip(b_vectors, sums, strict=True)]
+            products = zip(b_vectors, sums, strict=True)
+            updated = [emit_fma(builder, a_k, b_j, s) for b_j, s in products]
+            if is_listed is not None:
+                kept = emit_broadcast(builder, is_listed, lanes)
+                updated = [
+                    builder.select(kept, *new_old) for new_old in zip(updated, sums, strict=True)
+                ]
+            return updated
 
         def emit_tile(_, n_vectors):
             several = PLACES_AT_ONCE[n_vectors]
@@ -69,13 +80,12 @@ def row_tile(typingctx, columns, places, count, a, b, b_row, c, ahead):
                     updated += multiply_add(n, sums[u * n_vectors : (u + 1) * n_vectors])
                 return updated
 
-            def multiply_add_last(n, sums):
-                return multiply_add(builder.add(done, n), sums)
-
             zeros = [ir.Constant(vector, None)] * (several * n_vectors)
             sums = emit_depth_loop(builder, turns, zeros, multiply_add_several)
-            left = builder.sub(count, done)
-            sums[:n_vectors] = emit_depth_loop(builder, left, sums[:n_vectors], multiply_add_last)
+            for u in range(several - 1):
+                n = builder.add(done, _INT(u))
+                of = slice(u * n_vectors, (u + 1) * n_vectors)
+                sums[of] = multiply_add(n, sums[of], builder.icmp_signed("<", n, count))
             for j, total in enumerate(sums[:n_vectors]):
                 for s in sums[n_vectors + j :: n_vectors]:
                     total = builder.fadd(total, s)

@@ -5,7 +5,14 @@ z - max is rounded too. So nothing is rounded here before the last step: e^(z - 
 2^n (1 + q), the difference, the sum and its inverse are each kept as two numbers.
 """
 
-from .elementary import expm1_near_zero, maximum, nearest_power, subtract_head, subtract_tail
+from .elementary import (
+    expm1_near_zero,
+    maximum,
+    nearest_power,
+    not_below_underflow,
+    subtract_head,
+    subtract_tail,
+)
 from .floats import scale
 from .jit import inlined, kernel
 from .simd import (
@@ -43,9 +50,7 @@ def greatest(arena, at, n):
 @inlined
 def difference(z, top):
     """z - top, but not below where e^(z - top) is 0."""
-    low = -746.0 if is_double(z) else -104.0
-    d = z - top
-    return select(d < low, broadcast_like(d, low), d)
+    return not_below_underflow(z - top)
 
 
 @inlined

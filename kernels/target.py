@@ -20,12 +20,16 @@ _AVX2 = {
 }
 
 
+def _features() -> dict[str, bool]:
+    """What the processor can do beside its name, by LLVM's names."""
+    if config.CPU_FEATURES is None:
+        return llvm.get_host_cpu_features()
+    return {f[1:]: f.startswith("+") for f in config.CPU_FEATURES.split(",") if f}
+
+
 def _vector_bytes() -> int:
     """Bytes of the widest vector; 16 everywhere else, as SSE2 and NEON have it."""
-    if config.CPU_FEATURES is None:
-        present = llvm.get_host_cpu_features()
-    else:
-        present = {f[1:]: f.startswith("+") for f in config.CPU_FEATURES.split(",") if f}
+    present = _features()
     if present.get("avx512f"):
         return 64
     if present.get("avx2"):
@@ -38,6 +42,8 @@ def _vector_bytes() -> int:
 
 
 VECTOR_BYTES = _vector_bytes()
+# Whether a vector's bytes, or its 16-bit numbers, can be moved together: AVX-512 VBMI2.
+COMPRESSES_BYTES = VECTOR_BYTES == 64 and bool(_features().get("avx512vbmi2"))
 
 _X86 = llvm.get_process_triple().startswith(("x86_64", "i686", "i386"))
 _FLUSH = 0x8040  # MXCSR: results that would be subnormal, and operands that are, count as 0

@@ -20,6 +20,7 @@ from numba.extending import intrinsic
 
 from .emit import (
     emit_broadcast,
+    emit_depth_loop,
     emit_fma,
     emit_halves_tree,
     emit_load,
@@ -50,34 +51,6 @@ WHOLE = OUTER_VECTORS + 1
 DOT_ROWS = max(DOT_COLUMNS)
 
 _INT = ir.IntType(64)
-
-
-def emit_depth_loop(builder, depth, sums, body):
-    """Emit `for k in range(depth): sums = body(k, sums)`; return the final sums."""
-    before = builder.block
-    loop = builder.append_basic_block("depth")
-    after = builder.append_basic_block("depth.end")
-    builder.cbranch(builder.icmp_signed(">", depth, _INT(0)), loop, after)
-
-    builder.position_at_end(loop)
-    k = builder.phi(_INT)
-    running = [builder.phi(s.type) for s in sums]
-    updated = body(k, running)
-    k_next = builder.add(k, _INT(1))
-    last = builder.block
-    k.add_incoming(_INT(0), before)
-    k.add_incoming(k_next, last)
-    for phi, start, value in zip(running, sums, updated, strict=True):
-        phi.add_incoming(start, before)
-        phi.add_incoming(value, last)
-    builder.cbranch(builder.icmp_signed("<", k_next, depth), loop, after)
-
-    builder.position_at_end(after)
-    results = [builder.phi(s.type) for s in sums]
-    for phi, start, value in zip(results, sums, updated, strict=True):
-        phi.add_incoming(start, before)
-        phi.add_incoming(value, last)
-    return results
 
 
 def emit_place(builder, places, n):
