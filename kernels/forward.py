@@ -166,7 +166,7 @@ def forward(table, parameters, arena, X, out):
         for r in range(last - first):
             z_at, a_at = output.z + r * output.row_step, output.a + r * output.row_step
             if output.activation == SOFTMAX:
-                softmax(net.arena, z_at, a_at, n)
+                softmax(net.arena, z_at, a_at, n, False)
             for j in range(0, n, lanes(x)):
                 store_first(y, (first + r) * n + j, load(net.arena, a_at + j), n - j)
     return -1

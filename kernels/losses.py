@@ -13,7 +13,6 @@ from .simd import (
     absolute,
     broadcast,
     broadcast_like,
-    first_lanes,
     fma,
     is_double,
     lanes,
@@ -21,9 +20,8 @@ from .simd import (
     load_first,
     select,
     store_first,
-    sum_lanes,
 )
-from .softmax import softmax
+from .softmax import only_outputs, softmax, sum_of_outputs
 
 LOSSES = {"quadratic": 0, "cross_entropy": 1, "absolute": 2, "huber": 3, "poisson": 4}
 QUADRATIC, CROSS_ENTROPY, ABSOLUTE, HUBER, POISSON = range(5)
@@ -95,53 +93,65 @@ def within(a):
 
 
 @inlined
-def output_error(loss, output, arena, at, y_at, n, scale):
-    """Costs of n outputs, unscaled, added up by vectors; their errors times `scale` go to delta.
+def output_error(loss, output, arena, at, y_at, n, scale, apart):
+    """Cost of n outputs, unscaled, in every lane; their errors times `scale` go to delta.
 
-    `output` is the last Layer, `at` where the outputs are in its z, a and delta: a row, or a vector
-    of rows of a column, of which `scale` is a vector. Where the output is a softmax, a is computed
+    `output` is the last Layer, `at` where the outputs are in its z, a and delta: those of a row. Or
+    `apart`, of as many rows as there are lanes, a vector for each output, n numbers in all; then
+    `scale` and the costs are vectors of these rows. Where the output is a softmax, a is computed
     here; otherwise it has been.
     """
+    if output.activation == SOFTMAX:
+        return softmax_error(loss, output, arena, at, y_at, n, scale, apart)
     width = lanes(arena)
     z_at, a_at, delta_at = output.z + at, output.a + at, output.delta + at
     cost = broadcast(arena, 0)
-    if output.activation == SOFTMAX:
-        top, total = softmax(arena, z_at, a_at, n)
-        log_total = total if loss == LOG_LOSS else log(total)  # which LOG_LOSS does not need
-        # Cross-entropy needs sum_j y_j; the Jacobian of softmax sum_j g_j a_j, g = nabla_a C.
-        inner = broadcast(arena, 0)
-        for j in range(0, n, width):
-            a, y = load(arena, a_at + j), load_first(arena, y_at + j, n - j)  # a is 0 beyond n
-            inner = inner + ((a - y) * a if loss == QUADRATIC else y)
-        inner = broadcast(arena, sum_lanes(inner))
-        for j in range(0, n, width):
-            z, a, y = load(arena, z_at + j), load(arena, a_at + j), load(arena, y_at + j)
-            if loss == QUADRATIC:  # delta_j = a_j (g_j - sum_k g_k a_k)
-                each = (a - y) * (a - y) * 0.5
-                delta = a * (a - y - inner)
-            else:  # C = -sum_j y_j ln a_j; delta = a - y where sum_j y_j = 1
-                each = y * -log(within(a)) if loss == LOG_LOSS else y * (top - z + log_total)
-                delta = fma(a, inner, -y)
-            cost = cost + select(first_lanes(each, n - j), each, broadcast_like(each, 0))
-            store_first(arena, delta_at + j, delta * scale, n - j)
-    else:
-        for j in range(0, n, width):
-            z, a, y = load(arena, z_at + j), load(arena, a_at + j), load(arena, y_at + j)
-            if loss == CROSS_ENTROPY:  # C = -sum_j (y_j ln a_j + (1 - y_j) ln(1 - a_j))
-                each = maximum(z, broadcast_like(z, 0)) - y * z + log1p(exp(-absolute(z)))
-                delta = a - y
-            elif loss == LOG_LOSS:
-                # As scikit-learn rounds it: of 1 - p the last bit of p may be all that is left.
-                p = within(1 / (1 + exp(-z)))
-                each = -fma(y, log(p), (1 - y) * log(1 - p))
+    for j in range(0, n, width):
+        z, a, y = load(arena, z_at + j), load(arena, a_at + j), load(arena, y_at + j)
+        if loss == CROSS_ENTROPY:  # C = -sum_j (y_j ln a_j + (1 - y_j) ln(1 - a_j))
+            each = maximum(z, broadcast_like(z, 0)) - y * z + log1p(exp(-absolute(z)))
+            delta = a - y
+        elif loss == LOG_LOSS:
+            # As scikit-learn rounds it: of 1 - p the last bit of p may be all that is left.
+            p = within(1 / (1 + exp(-z)))
+            each = -fma(y, log(p), (1 - y) * log(1 - p))
+            delta = a - y
+        else:
+            each = cost_of_output(loss, a, y)
+            if loss == POISSON and output.activation == EXPONENTIAL:
+                # (1 - y / a) a, which is a - y where a is too small to divide by, too.
                 delta = a - y
             else:
-                each = cost_of_output(loss, a, y)
-                if loss == POISSON and output.activation == EXPONENTIAL:
-                    # (1 - y / a) a, which is a - y where a is too small to divide by, too.
-                    delta = a - y
-                else:
-                    delta = cost_derivative(loss, a, y) * derivative(output.activation, z, a)
-            cost = cost + select(first_lanes(each, n - j), each, broadcast_like(each, 0))
-            store_first(arena, delta_at + j, delta * scale, n - j)
-    return cost
+                delta = cost_derivative(loss, a, y) * derivative(output.activation, z, a)
+        cost = cost + only_outputs(each, n - j, apart)
+        store_first(arena, delta_at + j, delta * scale, n - j)
+    return sum_of_outputs(arena, cost, apart)
+
+
+@inlined
+def softmax_error(loss, output, arena, at, y_at, n, scale, apart):
+    """The same for a softmax. LOG_LOSS is for one-hot y, which take one logarithm."""
+    width = lanes(arena)
+    z_at, a_at, delta_at = output.z + at, output.a + at, output.delta + at
+    top, total = softmax(arena, z_at, a_at, n, apart)
+    # Cross-entropy needs sum_j y_j; the Jacobian of softmax sum_j g_j a_j, g = nabla_a C.
+    inner, likelihood = broadcast(arena, 0), broadcast(arena, 0)
+    for j in range(0, n, width):
+        a, y = load(arena, a_at + j), load_first(arena, y_at + j, n - j)  # a is 0 beyond n
+        inner = inner + ((a - y) * a if loss == QUADRATIC else y)
+        likelihood = fma(y, a, likelihood)
+    inner = sum_of_outputs(arena, inner, apart)
+    likelihood = sum_of_outputs(arena, likelihood, apart)
+    logarithm = log(within(likelihood) if loss == LOG_LOSS else total)
+    cost = broadcast(arena, 0)
+    for j in range(0, n, width):
+        z, a, y = load(arena, z_at + j), load(arena, a_at + j), load(arena, y_at + j)
+        if loss == QUADRATIC:  # delta_j = a_j (g_j - sum_k g_k a_k)
+            each = (a - y) * (a - y) * 0.5
+            delta = a * (a - y - inner)
+        else:  # C = -sum_j y_j ln a_j; delta = a - y where sum_j y_j = 1
+            each = y * (top - z + logarithm)
+            delta = fma(a, inner, -y)
+        cost = cost + only_outputs(each, n - j, apart)
+        store_first(arena, delta_at + j, delta * scale, n - j)
+    return -logarithm if loss == LOG_LOSS else sum_of_outputs(arena, cost, apart)

@@ -37,14 +37,14 @@ _GRID = 1536.0
 
 
 @inlined
-def greatest(arena, at, n):
-    """The greatest of n numbers, in every lane; NaN if the first is."""
-    first = broadcast(arena, arena[at])
+def greatest(arena, at, n, apart):
+    """The greatest of n numbers, in every lane, or of each lane's; NaN if the first is."""
+    first = load(arena, at) if apart else broadcast(arena, arena[at])
     top = first
     for j in range(0, n, lanes(arena)):
         z = load(arena, at + j)
-        top = maximum(top, select(first_lanes(z, n - j), z, first))
-    return broadcast(arena, max_lanes(top))
+        top = maximum(top, z if apart else select(first_lanes(z, n - j), z, first))
+    return top if apart else broadcast(arena, max_lanes(top))
 
 
 @inlined
@@ -79,11 +79,26 @@ def inverse_of_sum(total, lost):
     return inverse, fma(-inverse, lost, fma(-inverse, total, 1)) * inverse
 
 
+@inlined
+def only_outputs(terms, left, apart):
+    """A vector of terms, 0 behind the last output of a row."""
+    return terms if apart else select(first_lanes(terms, left), terms, broadcast_like(terms, 0))
+
+
+@inlined
+def sum_of_outputs(arena, terms, apart):
+    """The sum over outputs of what vectors have been added up to, for each row."""
+    return terms if apart else broadcast(arena, sum_lanes(terms))
+
+
 @kernel
-def softmax(arena, z_at, a_at, n):
-    """a_j = e^z_j / sum_k e^z_k of a row (book, equation 78); returns max z, sum e^(z - max)."""
+def softmax(arena, z_at, a_at, n, apart):
+    """a_j = e^z_j / sum_k e^z_k of a row (book, equation 78); returns max z, sum e^(z - max).
+
+    `apart`: of as many rows as there are lanes, a vector for each output, n numbers in all.
+    """
     width = lanes(arena)
-    top = greatest(arena, z_at, n)
+    top = greatest(arena, z_at, n, apart)
     on_grid, rest = broadcast(arena, 0), broadcast(arena, 0)
     for j in range(0, n, width):
         z = load(arena, z_at + j)
@@ -94,10 +109,9 @@ def softmax(arena, z_at, a_at, n):
         store(arena, a_at + j, q)
         whole = scale(broadcast(arena, 1), power)
         rounded = (fma(q, whole, whole) + _GRID) - _GRID
-        inside, zero = first_lanes(z, n - j), broadcast(arena, 0)
-        on_grid = on_grid + select(inside, rounded, zero)
-        rest = rest + select(inside, fma(q, whole, whole - rounded), zero)
-    on_grid, rest = broadcast(arena, sum_lanes(on_grid)), broadcast(arena, sum_lanes(rest))
+        on_grid = on_grid + only_outputs(rounded, n - j, apart)
+        rest = rest + only_outputs(fma(q, whole, whole - rounded), n - j, apart)
+    on_grid, rest = sum_of_outputs(arena, on_grid, apart), sum_of_outputs(arena, rest, apart)
     total = on_grid + rest
     lost = rest - (total - on_grid)
     inverse, more = inverse_of_sum(total, lost)
@@ -105,5 +119,5 @@ def softmax(arena, z_at, a_at, n):
         power = nearest_power(difference(load(arena, z_at + j), top))
         q = load(arena, a_at + j)
         a = scale(inverse + fma(q, inverse, fma(q, more, more)), power)
-        store(arena, a_at + j, select(first_lanes(a, n - j), a, broadcast(arena, 0)))
+        store(arena, a_at + j, only_outputs(a, n - j, apart))
     return top, total

@@ -44,14 +44,29 @@ def softmax_rows(rows, out, arena):
     n = rows.shape[1]
     for r in range(rows.shape[0]):
         arena[:n] = rows[r]
-        softmax(arena, 0, arena.size // 2, n)
+        softmax(arena, 0, arena.size // 2, n, False)
         out[r] = arena[arena.size // 2 : arena.size // 2 + n]
 
 
-def softmax_of(rows):
+@kernel
+def softmax_columns(rows, out, arena):
+    """The same, as many rows at once as there are lanes: a vector for each output."""
+    n, width = rows.shape[1], lanes(rows)
+    for first in range(0, rows.shape[0], width):
+        for i in range(min(width, rows.shape[0] - first)):
+            arena[i : n * width : width] = rows[first + i]
+        softmax(arena, 0, n * width, n * width, True)
+        for i in range(min(width, rows.shape[0] - first)):
+            out[first + i] = arena[n * width + i : 2 * n * width : width]
+
+
+WAYS = pytest.mark.parametrize("way", [softmax_rows, softmax_columns])
+
+
+def softmax_of(rows, way):
     room = -(-rows.shape[1] // 16) * 16
-    out, arena = np.empty_like(rows), np.full(2 * room, np.nan, rows.dtype)
-    softmax_rows(rows, out, arena)
+    out, arena = np.empty_like(rows), np.full(32 * room, np.nan, rows.dtype)
+    way(rows, out, arena)
     return out
 
 
@@ -226,9 +241,9 @@ def test_tanh_is_odd_and_at_most_1(dtype):
     assert y.max() == 1
 
 
-def softmax_errors(row, dtype):
+def softmax_errors(row, dtype, way):
     row = np.asarray(row, dtype)
-    out = softmax_of(row[None])[0]
+    out = softmax_of(row[None], way)[0]
     top = Decimal(float(row.max()))
     e = [DIGITS.exp(max(Decimal(float(z)) - top, Decimal(-2000))) for z in row]
     total = sum(e)
@@ -238,42 +253,46 @@ def softmax_errors(row, dtype):
     return errors_in_single(out, np.array([float(v) for v in exact]))
 
 
+@WAYS
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n", [1, 2, 3, 10, 15, 16, 17, 33, 100])
-def test_softmax(n, dtype):
+def test_softmax(n, dtype, way):
     """Two ulp for narrow and wide rows, subnormal results too, and where z - max z is rounded."""
     rng = np.random.default_rng(n)
     for width in (0.5, 8, 100, 1500):
         for middle in (0, 1000, -1e5):
             z = rng.uniform(middle - width, middle + width, n)
-            assert softmax_errors(z, dtype).max() <= 2
+            assert softmax_errors(z, dtype, way).max() <= 2
 
 
+@WAYS
 @pytest.mark.parametrize("n", [2, 3, 10, 100])
-def test_softmax_of_many_rows(n):
+def test_softmax_of_many_rows(n, way):
     """Worst cases are rare; those of float32 are found by comparing with float64."""
     rng = np.random.default_rng(n)
     for width in (0.1, 1, 10, 40):
         z = rng.uniform(-5, 5) + width * rng.uniform(-1, 1, (200_000 // n, n)).astype(np.float32)
         e = np.exp(z.astype(float) - z.max(1, keepdims=True))
         expected = e / e.sum(1, keepdims=True)
-        assert errors_in_single(softmax_of(z), expected).max() <= 2
+        assert errors_in_single(softmax_of(z, way), expected).max() <= 2
 
 
+@WAYS
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("low", [-0.0, -9.0, -40.0])
-def test_softmax_of_many(low, dtype):
+def test_softmax_of_many(low, dtype, way):
     """Among three thousand, none of which may be lost in the sum beside the greatest."""
     rng = np.random.default_rng(3000)
     z = low + rng.uniform(-1, 1, 3000)
     z[rng.integers(3000)] = 0
-    assert softmax_errors(z, dtype).max() <= 2
+    assert softmax_errors(z, dtype, way).max() <= 2
 
 
+@WAYS
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_softmax_at_its_edges(dtype):
+def test_softmax_at_its_edges(dtype, way):
     def of(row):
-        return softmax_of(np.array([row], dtype))[0].tolist()
+        return softmax_of(np.array([row], dtype), way)[0].tolist()
 
     top = float(np.finfo(dtype).max)
     assert of([top, -top]) == [1, 0]
