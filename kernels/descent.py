@@ -11,7 +11,13 @@ from typing import NamedTuple
 from .backward import bias_gradient, error_below, store_gradient
 from .batch import total
 from .jit import inlined, kernel
-from .layout import BLOCK_NEURONS, BLOCK_SIZE, TALL_BLOCK_NEURONS, TALL_FROM
+from .layout import (
+    BLOCK_NEURONS,
+    BLOCK_SIZE,
+    PACK_DELTAS_FROM,
+    TALL_BLOCK_NEURONS,
+    TALL_FROM,
+)
 from .listed import (
     has_lists,
     LISTED_INPUTS,
@@ -166,7 +172,7 @@ def descend_layer(net, trainee, rule, numbers, l, a_below, first, last):
     neurons = block_neurons(a_below, last - first)
     for j in range(first, last, neurons):
         delta = column_range(delta_matrix(net, l, rows), j, min(j + neurons, last))
-        if rows >= PACK_FROM and not has_lists(a_below):
+        if rows >= PACK_DELTAS_FROM and not has_lists(a_below):
             delta = pack(delta, net.deltas, TALL_BLOCK_NEURONS)
         descend_block(net, trainee, rule, numbers, l, j, delta, a_below)
     for j in range(first, last, BLOCK_SIZE):

@@ -42,6 +42,9 @@ BLOCK_NEURONS = 24
 TALL_BLOCK_NEURONS = 48
 TALL_FROM = 1 << 18  # elements of a^(l-1)
 BLOCK_SIZE = 1 << 17
+# Rows from which delta^l is packed, some columns at a time: 3 to 7 % of [784, 1024, 1024, 10] and
+# wider; for 384 rows of [784, 512, 512, 10] it would cost 3 %, for 200 of [64, 100, 10] 4.
+PACK_DELTAS_FROM = 512
 # What another core has written comes at 17 ns a cache line, and at 12 to write it again. So each
 # thread copies the batch for itself, up to so many elements: two threads gain 1.46 in
 # [784, 256, 128, 10], else 1.32.
@@ -175,7 +178,8 @@ def plan(sizes, activations, loss, rows, dtype, threads=1, *, trains=False, keep
     panel = place(ROOM)
     block = deltas = batch = packed = panel
     if trains:
-        block, deltas = place(BLOCK_SIZE), place(rows * TALL_BLOCK_NEURONS)
+        block = place(BLOCK_SIZE)
+        deltas = place(rows * TALL_BLOCK_NEURONS if rows >= PACK_DELTAS_FROM else 0)
     if has_copies:
         batch, packed = place_batch()
     own_size = at - panel
