@@ -8,7 +8,7 @@ from .activations import activate_layer, SOFTMAX
 from .few_neurons import LONG_FROM, multiply_few_neurons, suits_long_tiles, suits_row_lists
 from .jit import inlined, kernel
 from .losses import softmax
-from .matmul import matmul, matmul_transposed, multiply_panel, skips_zeros
+from .matmul import matmul, matmul_transposed, multiply_panel, skips_zeros, WORTH_LISTS
 from .matrix import column_range, matrix, pack, pack_panels, row_range, transpose
 from .net import a_matrix, layer_of, open_net, packed_weights, weight_matrix, z_matrix
 from .simd import broadcast, fma, lanes, load, load_first, pointer, store_first, sum_lanes
@@ -104,7 +104,7 @@ def forward_block(net, a_0, rows):
         n = layer.neurons
         is_few = net.packs_weights and suits_row_lists(a_below, n)
         if is_few:  # the first rows tell: the memory has been asked for them
-            skips = has_zeros(row_range(a_below, 0, 2), a_below.row_step)
+            skips = has_zeros(row_range(a_below, 0, 2), a_below.row_step, WORTH_LISTS)
         else:
             skips = skips_zeros(a_below, n)
         W_T, z = packed_weights(net, l), z_matrix(net, l, rows)

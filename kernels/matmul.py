@@ -33,6 +33,7 @@ from .tiles import (
     dot_columns,
     DOT_ROWS,
     dot_tile,
+    LISTED_VECTORS,
     outer_rows,
     outer_tile,
     outer_tile_at,
@@ -49,6 +50,7 @@ BLOCK_COLUMNS = 256
 # Depth and columns from which zeros are looked for: a look costs as much as a small tile.
 SKIP_DEPTH = 64
 SKIP_COLUMNS = 24
+WORTH_LISTS = 1 / 3  # and the share of places that must be 0 in pairs of rows
 # What a thread needs for a product: a panel, and behind it the lists of a block of rows (zeros.py).
 LISTS_SIZE = BLOCK_ROWS // LIST_ROWS * LIST_BYTES // 4
 ROOM = PANEL_SIZE + LISTS_SIZE
@@ -120,7 +122,7 @@ def skips_zeros(A, columns):
     A third of the places 0 in pairs of rows: 1.1 times as fast; two thirds, as digits have: twice.
     """
     is_large = A.rows >= PACK_FROM and A.columns >= SKIP_DEPTH and columns >= SKIP_COLUMNS
-    return is_large and A.column_step == 1 and has_zeros(A, A.row_step)
+    return is_large and A.column_step == 1 and has_zeros(A, A.row_step, WORTH_LISTS)
 
 
 @inlined
@@ -189,8 +191,8 @@ def multiply_panel(alpha, A, B, beta, C, ahead):
 
 @kernel
 def multiply_listed(alpha, A, lists, B, beta, C, ahead):
-    """The same by the lists of A's places that are not 0, for a packed panel."""
-    width = OUTER_VECTORS * lanes(C.data)
+    """The same by the lists of A's places that are not 0, for packed panels, two at a time."""
+    width, b_panel = LISTED_VECTORS * lanes(C.data), OUTER_VECTORS * lanes(C.data) * B.row_step
     asked = parts(LIST_ROWS * ahead.rows, A.rows)
     for i in range(0, A.rows, LIST_ROWS):
         _ask_for_rows(ahead, i // LIST_ROWS * asked, (i // LIST_ROWS + 1) * asked)
@@ -199,7 +201,8 @@ def multiply_listed(alpha, A, lists, B, beta, C, ahead):
             b = column_range(B, j, j + width)
             outer_tile_at(
                 min(LIST_ROWS, A.rows - i), min(width, C.columns - j), list_of(lists, i),
-                a, A.row_step, A.column_step, b.data, width, alpha, beta, advance(c, j), C.row_step,
+                a, A.row_step, A.column_step, b.data, b_panel,
+                alpha, beta, advance(c, j), C.row_step,
             )  # fmt: skip
 
 

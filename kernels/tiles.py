@@ -48,6 +48,9 @@ OUTER_VECTORS = max(OUTER_ROWS)
 # Instead of so many vectors, of which the last may be part of one: all whole. A masked load takes
 # the place of a multiply-add: 89 against 93 % of the FMA peak.
 WHOLE = OUTER_VECTORS + 1
+# Of a tile that runs over a list, in two panels where depth is small enough for both to stay in the
+# cache: 64 -> 100 in float64, 13 vectors, at 0.83 of the time of four tiles with four at most.
+LISTED_VECTORS = 2 * OUTER_VECTORS
 DOT_ROWS = max(DOT_COLUMNS)
 
 _INT = ir.IntType(64)
@@ -73,15 +76,19 @@ def emit_shape_switch(builder, rows, columns, shapes, emit_tile):
     builder.position_at_end(end)
 
 
-def _emit_outer_tiles(builder, vector, shapes, arguments, depth, place):
-    """Emit outer tiles of some shapes (rows, vectors), over depth numbers k -> place(k)."""
+def _emit_outer_tiles(builder, vector, shapes, arguments, depth, place, b_panel=None):
+    """Emit outer tiles of some shapes (rows, vectors), over depth numbers k -> place(k).
+
+    Of a packed B, whose vectors are whole, b_panel numbers lie between the beginnings of panels.
+    """
     rows, columns, a, a_row, a_column, b, b_row, alpha, beta, c, c_row = arguments
     lanes = vector.count
     vectors = builder.sdiv(builder.add(columns, _INT(lanes - 1)), _INT(lanes))
     full_lanes = builder.mul(builder.sub(vectors, _INT(1)), _INT(lanes))
     tail = emit_loop_mask(builder, builder.sub(columns, full_lanes), lanes)
-    is_whole = builder.icmp_signed("==", columns, _INT(OUTER_VECTORS * lanes))
-    vectors = builder.select(is_whole, _INT(WHOLE), vectors)
+    if b_panel is None:
+        is_whole = builder.icmp_signed("==", columns, _INT(OUTER_VECTORS * lanes))
+        vectors = builder.select(is_whole, _INT(WHOLE), vectors)
     # With beta = 0 nothing is read: C may hold anything.
     adds = builder.fcmp_unordered("!=", beta, ir.Constant(beta.type, 0))
     alpha = emit_broadcast(builder, alpha, lanes)
@@ -99,17 +106,19 @@ def _emit_outer_tiles(builder, vector, shapes, arguments, depth, place):
 
     def emit_tile(n_rows, n_vectors):
         masks = [None] * (n_vectors - 1) + [tail]
-        if n_vectors == WHOLE:
+        if b_panel is None and n_vectors == WHOLE:
             n_vectors, masks = OUTER_VECTORS, [None] * OUTER_VECTORS
         a_rows = [builder.gep(a, [builder.mul(a_row, _INT(i))]) for i in range(n_rows)]
 
         def multiply_add(n, sums):
             k = place(n)
             b_k = builder.gep(b, [builder.mul(k, b_row)])
-            b_vectors = [
-                emit_load(builder, builder.gep(b_k, [_INT(j * lanes)]), vector, mask)
-                for j, mask in enumerate(masks)
-            ]
+            b_vectors = []
+            for j, mask in enumerate(masks):
+                if b_panel is not None and j == OUTER_VECTORS:
+                    b_k = builder.gep(b_k, [builder.sub(b_panel, _INT(OUTER_VECTORS * lanes))])
+                b_j = builder.gep(b_k, [_INT(j * lanes)])
+                b_vectors.append(emit_load(builder, b_j, vector, mask if b_panel is None else None))
             a_k = builder.mul(k, a_column)
             updated = []
             for i in range(n_rows):
@@ -154,20 +163,25 @@ def outer_tile(
 
 @intrinsic
 def outer_tile_at(
-    typingctx, rows, columns, places, a, a_row, a_column, b, b_row, alpha, beta, c, c_row
+    typingctx, rows, columns, places, a, a_row, a_column, b, b_panel, alpha, beta, c, c_row
 ):
-    """The same for at most LIST_ROWS rows, over the places of a list (zeros.py)."""
+    """The same for at most LIST_ROWS rows, over the places of a list (zeros.py).
+
+    Of a packed B one or two panels; `b_panel` numbers lie between their beginnings.
+    """
     vector = llvm_type(VectorType(a.dtype))
 
     def emit(context, builder, signature, arguments):
-        rows, columns, places, *others = arguments
-        shapes = list(product(range(1, LIST_ROWS + 1), (*OUTER_ROWS, WHOLE)))
+        rows, columns, places, a, a_row, a_column, b, b_panel, *others = arguments
+        b_row = _INT(OUTER_VECTORS * vector.count)
+        others = [a, a_row, a_column, b, b_row, *others]
+        shapes = list(product(range(1, LIST_ROWS + 1), range(1, LISTED_VECTORS + 1)))
         depth = emit_place(builder, places, _INT(0))
 
         def place(n):
             return emit_place(builder, places, builder.add(n, _INT(1)))
 
-        _emit_outer_tiles(builder, vector, shapes, [rows, columns, *others], depth, place)
+        _emit_outer_tiles(builder, vector, shapes, [rows, columns, *others], depth, place, b_panel)
         return context.get_dummy_value()
 
     size = types.intp

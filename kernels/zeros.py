@@ -176,8 +176,8 @@ def list_row(x, n, places):
 
 
 @kernel
-def has_zeros(A, partner):
-    """Whether in a third of all places of A both a number and its partner behind it are 0.
+def has_zeros(A, partner, share):
+    """Whether in that share of all places of A both a number and its partner behind it are 0.
 
     The partner is one column further on, or one row. Some rows tell.
     """
@@ -189,7 +189,7 @@ def has_zeros(A, partner):
         for k in range(0, whole, lanes(A.data)):
             sizes = sizes_of_pair(A, row + k, partner, lanes(A.data))
             found = found + select(sizes == 0, one, zero)
-    return 3 * sum_lanes(found) > samples * A.columns
+    return sum_lanes(found) > share * samples * whole
 
 
 @intrinsic
