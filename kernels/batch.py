@@ -91,7 +91,7 @@ def gather_target(net, examples, source, r):
     arena[net.row_weights + r] = examples.weights[source] if examples.has_weights else 1
 
 
-@inlined
+@kernel
 def argmax(array, at, n):
     """Index of the first of the greatest of n numbers.
 
@@ -137,17 +137,21 @@ def finish_rows(net, first, last, scale):
     width = lanes(arena) if together else rows_at_once(output, arena)
     for r in range(first, last, width):
         rows, at = min(last - r, width), r * output.row_step
+        where, layer, y_at, n = arena, output, net.targets + at, output.neurons
         weight = broadcast(arena, arena[net.row_weights + r])
         if width > 1:
             weight = load_first(arena, net.row_weights + r, rows)
         if together:
-            cost = finish_together(net, output, r, rows, weight, scale)
+            where, layer, at, y_at = turn(net, output, r, rows)
+            n = output.neurons * width
         elif is_column(output):
-            y_at, error = net.targets + at, weight * scale
-            cost = output_error(net.loss, output, arena, at, y_at, rows, error, True)
-        else:
-            y_at, n = net.targets + at, output.neurons
-            cost = output_error(net.loss, output, arena, at, y_at, n, weight * scale, False)
+            n = rows
+        cost = output_error(net.loss, layer, where, at, y_at, n, weight * scale, width > 1)
+        if together:
+            turn_back(net, output, layer, r, rows)
+            hit = first_greatest(where, layer.a, n) == first_greatest(where, y_at, n)
+            hits = select(hit, weight, broadcast(arena, 0))
+            store_first(arena, net.row_hits + r, hits, rows)
         # A row of weight 0 does not count, be its cost infinite.
         cost = select(weight == 0, weight, weight * cost)
         store_first(arena, net.row_costs + r, cost, rows)
@@ -168,32 +172,37 @@ def has_few_classes(output, arena):
     return output.activation == SOFTMAX and 1 < n <= FEW_CLASSES * lanes(arena)
 
 
-@inlined
-def finish_together(net, output, r, rows, weight, scale):
-    """Costs of a vector of rows, their errors and hits: transposed, each output is a vector."""
-    width, step, n = lanes(net.arena), output.row_step, output.neurons * lanes(net.arena)
-    columns, padded = net.panel, parts(output.neurons, width) * width
-    size, at = padded * width, r * step
-    # With the padding of rows, whose squares are whole.
-    pack(transpose(matrix(net.arena, output.z + at, rows, padded, step)), columns, width)
+@kernel
+def turn(net, output, r, rows):
+    """Transpose z and y of a vector of rows into the panel, so that each output is a vector.
+
+    Returns the panel, the outputs' Layer there, and where in it they and y begin. With the padding
+    of the rows, of which whole squares are made.
+    """
+    width, step, at = lanes(net.arena), output.row_step, r * output.row_step
+    padded = parts(output.neurons, width) * width
+    size = padded * width
+    pack(transpose(matrix(net.arena, output.z + at, rows, padded, step)), net.panel, width)
     y = matrix(net.arena, net.targets + at, rows, padded, step)
-    pack(transpose(y), advance(columns, size), width)
+    pack(transpose(y), advance(net.panel, size), width)
     turned = Layer(
-        output.neurons, width, output.weights, output.biases, output.activation,
+        padded, width, output.weights, output.biases, output.activation,
         0, 2 * size, 3 * size, output.dropped, output.packed_weights,
     )  # fmt: skip
-    cost = output_error(net.loss, turned, columns, 0, size, n, weight * scale, True)
-    a = matrix(columns, turned.a, padded, rows, width)
+    return net.panel, turned, 0, size
+
+
+@kernel
+def turn_back(net, output, turned, r, rows):
+    """Transpose a and delta of a vector of rows back to where they belong."""
+    step, at = output.row_step, r * output.row_step
+    a = matrix(net.panel, turned.a, turned.neurons, rows, turned.row_step)
     pack(transpose(a), advance(net.arena, output.a + at), step)
-    delta = matrix(columns, turned.delta, padded, rows, width)
+    delta = matrix(net.panel, turned.delta, turned.neurons, rows, turned.row_step)
     pack(transpose(delta), advance(net.arena, output.delta + at), step)
-    predicted, label = first_greatest(columns, turned.a, n), first_greatest(columns, size, n)
-    hit = select(predicted == label, weight, broadcast(columns, 0))
-    store_first(net.arena, net.row_hits + r, hit, rows)
-    return cost
 
 
-@inlined
+@kernel
 def first_greatest(columns, at, n):
     """For each lane, where the first of the greatest begins among n numbers, a vector each."""
     greatest, place = load(columns, at), broadcast(columns, 0)

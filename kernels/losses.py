@@ -123,7 +123,7 @@ def output_error(loss, output, arena, at, y_at, n, scale, apart):
                 delta = a - y
             else:
                 delta = cost_derivative(loss, a, y) * derivative(output.activation, z, a)
-        cost = cost + only_outputs(each, n - j, apart)
+        cost = cost + only_outputs(each, n - j)
         store_first(arena, delta_at + j, delta * scale, n - j)
     return sum_of_outputs(arena, cost, apart)
 
@@ -152,6 +152,6 @@ def softmax_error(loss, output, arena, at, y_at, n, scale, apart):
         else:  # C = -sum_j y_j ln a_j; delta = a - y where sum_j y_j = 1
             each = y * (top - z + logarithm)
             delta = fma(a, inner, -y)
-        cost = cost + only_outputs(each, n - j, apart)
+        cost = cost + only_outputs(each, n - j)
         store_first(arena, delta_at + j, delta * scale, n - j)
     return -logarithm if loss == LOG_LOSS else sum_of_outputs(arena, cost, apart)

@@ -192,15 +192,17 @@ def multiply_panel(alpha, A, B, beta, C, ahead):
 @kernel
 def multiply_listed(alpha, A, lists, B, beta, C, ahead):
     """The same by the lists of A's places that are not 0, for packed panels, two at a time."""
-    width, b_panel = LISTED_VECTORS * lanes(C.data), OUTER_VECTORS * lanes(C.data) * B.row_step
+    b_panel = OUTER_VECTORS * lanes(C.data) * B.row_step
     asked = parts(LIST_ROWS * ahead.rows, A.rows)
     for i in range(0, A.rows, LIST_ROWS):
         _ask_for_rows(ahead, i // LIST_ROWS * asked, (i // LIST_ROWS + 1) * asked)
         a, c = advance(A.data, i * A.row_step), advance(C.data, i * C.row_step)
+        rows = min(LIST_ROWS, A.rows - i)
+        width = (LISTED_VECTORS if rows == LIST_ROWS else OUTER_VECTORS) * lanes(C.data)
         for j in range(0, C.columns, width):
             b = column_range(B, j, j + width)
             outer_tile_at(
-                min(LIST_ROWS, A.rows - i), min(width, C.columns - j), list_of(lists, i),
+                rows, min(width, C.columns - j), list_of(lists, i),
                 a, A.row_step, A.column_step, b.data, b_panel,
                 alpha, beta, advance(c, j), C.row_step,
             )  # fmt: skip

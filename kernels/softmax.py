@@ -43,7 +43,7 @@ def greatest(arena, at, n, apart):
     top = first
     for j in range(0, n, lanes(arena)):
         z = load(arena, at + j)
-        top = maximum(top, z if apart else select(first_lanes(z, n - j), z, first))
+        top = maximum(top, select(first_lanes(z, n - j), z, first))
     return top if apart else broadcast(arena, max_lanes(top))
 
 
@@ -80,9 +80,9 @@ def inverse_of_sum(total, lost):
 
 
 @inlined
-def only_outputs(terms, left, apart):
+def only_outputs(terms, left):
     """A vector of terms, 0 behind the last output of a row."""
-    return terms if apart else select(first_lanes(terms, left), terms, broadcast_like(terms, 0))
+    return select(first_lanes(terms, left), terms, broadcast_like(terms, 0))
 
 
 @inlined
@@ -109,8 +109,8 @@ def softmax(arena, z_at, a_at, n, apart):
         store(arena, a_at + j, q)
         whole = scale(broadcast(arena, 1), power)
         rounded = (fma(q, whole, whole) + _GRID) - _GRID
-        on_grid = on_grid + only_outputs(rounded, n - j, apart)
-        rest = rest + only_outputs(fma(q, whole, whole - rounded), n - j, apart)
+        on_grid = on_grid + only_outputs(rounded, n - j)
+        rest = rest + only_outputs(fma(q, whole, whole - rounded), n - j)
     on_grid, rest = sum_of_outputs(arena, on_grid, apart), sum_of_outputs(arena, rest, apart)
     total = on_grid + rest
     lost = rest - (total - on_grid)
@@ -119,5 +119,5 @@ def softmax(arena, z_at, a_at, n, apart):
         power = nearest_power(difference(load(arena, z_at + j), top))
         q = load(arena, a_at + j)
         a = scale(inverse + fma(q, inverse, fma(q, more, more)), power)
-        store(arena, a_at + j, only_outputs(a, n - j, apart))
+        store(arena, a_at + j, only_outputs(a, n - j))
     return top, total

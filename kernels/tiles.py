@@ -12,8 +12,6 @@ The shapes, in vectors, fill the register file: 6 x 4 accumulators and the 4 + 1
 need for 32 registers (110 of 117 GFLOP/s measured; 12 x 2 gives 85, 10 x 2 116), 4 x 3 for 16.
 """
 
-from itertools import product
-
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
@@ -165,9 +163,9 @@ def outer_tile(
 def outer_tile_at(
     typingctx, rows, columns, places, a, a_row, a_column, b, b_panel, alpha, beta, c, c_row
 ):
-    """The same for at most LIST_ROWS rows, over the places of a list (zeros.py).
+    """The same for LIST_ROWS rows, over the places of a list (zeros.py), or for one alone.
 
-    Of a packed B one or two panels; `b_panel` numbers lie between their beginnings.
+    Of a packed B two panels, between whose beginnings lie `b_panel` numbers; for one row, one.
     """
     vector = llvm_type(VectorType(a.dtype))
 
@@ -175,7 +173,8 @@ def outer_tile_at(
         rows, columns, places, a, a_row, a_column, b, b_panel, *others = arguments
         b_row = _INT(OUTER_VECTORS * vector.count)
         others = [a, a_row, a_column, b, b_row, *others]
-        shapes = list(product(range(1, LIST_ROWS + 1), range(1, LISTED_VECTORS + 1)))
+        shapes = [(LIST_ROWS, j) for j in range(1, LISTED_VECTORS + 1)]
+        shapes += [(1, j) for j in OUTER_ROWS]  # a last row may be alone
         depth = emit_place(builder, places, _INT(0))
 
         def place(n):
