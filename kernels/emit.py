@@ -12,6 +12,8 @@ from numba.extending import models, register_model
 
 from .target import VECTOR_BYTES
 
+_WORD = ir.IntType(64)
+
 
 def lanes_of(dtype: types.Float) -> int:
     """How many numbers of `dtype` one vector holds."""
@@ -77,8 +79,7 @@ def emit_mask(builder, count, lanes):
 
 def emit_loop_mask(builder, count, lanes):
     """The same for 0 <= count <= lanes, as bits: LLVM would sink a comparison into the loop."""
-    word = ir.IntType(64)
-    bits = builder.sub(builder.shl(word(1), count), word(1))
+    bits = builder.sub(builder.shl(_WORD(1), count), _WORD(1))
     return builder.bitcast(
         builder.trunc(bits, ir.IntType(lanes)), ir.VectorType(ir.IntType(1), lanes)
     )
@@ -170,9 +171,6 @@ def emit_halves_tree(builder, vectors, combine):
 def lane_numbers(numbers):
     """Which lanes a shuffle takes."""
     return ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), numbers)
-
-
-_WORD = ir.IntType(64)
 
 
 def emit_depth_loop(builder, depth, sums, body):

@@ -285,6 +285,19 @@ def test_forward_and_evaluate(loss, output, labels):
                 assert max_error(got, right) < tolerance
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("classes", [2, 10, 17, 33])  # of many, rows are finished one by one
+def test_of_equal_outputs_the_first_is_predicted(classes, dtype):
+    problem = make_problem(
+        3, [4, classes], [], "softmax", "cross_entropy", 37, labels=True, weighted=True
+    )
+    network = problem.network(dtype, vector=np.zeros_like(problem.vector))
+    sums, _ = network.evaluate(network.data(problem.X, problem.y, problem.weights))
+    w = problem.weights
+    expected = [w.sum() * np.log(classes), w.sum(), w @ (problem.y == 0)]
+    np.testing.assert_allclose(sums[1:], expected, rtol=SINGLE if dtype == np.float32 else DOUBLE)
+
+
 def test_a_row_that_weighs_nothing_may_cost_infinity():
     """Its cost is left out of the sum, not multiplied by 0."""
     network = Network([1, 1], [], "linear", "quadratic", [1.0, 0.0], np.float32)
