@@ -7,11 +7,11 @@ overwrites z^l and a^l; training and inference are loops over it.
 from .activations import activate_layer, SOFTMAX
 from .few_neurons import LONG_FROM, multiply_few_neurons, suits_long_tiles, suits_row_lists
 from .jit import inlined, kernel
-from .losses import softmax
-from .matmul import matmul, matmul_transposed, multiply_panel, skips_zeros, WORTH_LISTS
+from .matmul import matmul, matmul_transposed, multiply_panel, SKIP_SHARE, skips_zeros
 from .matrix import column_range, matrix, pack, pack_panels, row_range, transpose
 from .net import a_matrix, layer_of, open_net, packed_weights, weight_matrix, z_matrix
 from .simd import broadcast, fma, lanes, load, load_first, pointer, store_first, sum_lanes
+from .softmax import softmax
 from .zeros import has_zeros
 
 # A forward product is made of dot tiles below so many rows, or neurons. Up to twice as many rows
@@ -104,7 +104,7 @@ def forward_block(net, a_0, rows):
         n = layer.neurons
         is_few = net.packs_weights and suits_row_lists(a_below, n)
         if is_few:  # the first rows tell: the memory has been asked for them
-            skips = has_zeros(row_range(a_below, 0, 2), a_below.row_step, WORTH_LISTS)
+            skips = has_zeros(row_range(a_below, 0, 2), a_below.row_step, SKIP_SHARE)
         else:
             skips = skips_zeros(a_below, n)
         W_T, z = packed_weights(net, l), z_matrix(net, l, rows)

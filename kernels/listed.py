@@ -25,7 +25,7 @@ from .zeros import has_zeros, list_of, list_places, LIST_ROWS
 LISTED_FROM = 2 * PACK_FROM  # rows; for 32 rows of 784 -> 100 lists cost 7 us more than they save
 # Share of places that must be 0 in pairs of inputs; at a third, as in [64, 100, 10], lists take an
 # eighth longer than dense tiles.
-WORTH_LISTS = 0.5
+LISTED_SHARE = 0.5
 LISTED_INPUTS = BLOCK_SIZE // 2 // PANEL_COLUMNS  # of a block: nabla_w and its transpose fit
 
 
@@ -33,7 +33,7 @@ LISTED_INPUTS = BLOCK_SIZE // 2 // PANEL_COLUMNS  # of a block: nabla_w and its 
 def suits_lists(a_below, neurons):
     """Whether it pays to leave the zeros of a^(l-1) out of the gradient of so many neurons."""
     is_large = a_below.rows >= LISTED_FROM and a_below.columns >= SKIP_DEPTH
-    return is_large and neurons >= PACK_FROM and has_zeros(a_below, 1, WORTH_LISTS)
+    return is_large and neurons >= PACK_FROM and has_zeros(a_below, 1, LISTED_SHARE)
 
 
 @inlined

@@ -50,7 +50,7 @@ BLOCK_COLUMNS = 256
 # Depth and columns from which zeros are looked for: a look costs as much as a small tile.
 SKIP_DEPTH = 64
 SKIP_COLUMNS = 24
-WORTH_LISTS = 1 / 3  # and the share of places that must be 0 in pairs of rows
+SKIP_SHARE = 1 / 3  # and the share of places that must be 0 in pairs of rows
 # What a thread needs for a product: a panel, and behind it the lists of a block of rows (zeros.py).
 LISTS_SIZE = BLOCK_ROWS // LIST_ROWS * LIST_BYTES // 4
 ROOM = PANEL_SIZE + LISTS_SIZE
@@ -122,7 +122,7 @@ def skips_zeros(A, columns):
     A third of the places 0 in pairs of rows: 1.1 times as fast; two thirds, as digits have: twice.
     """
     is_large = A.rows >= PACK_FROM and A.columns >= SKIP_DEPTH and columns >= SKIP_COLUMNS
-    return is_large and A.column_step == 1 and has_zeros(A, A.row_step, WORTH_LISTS)
+    return is_large and A.column_step == 1 and has_zeros(A, A.row_step, SKIP_SHARE)
 
 
 @inlined

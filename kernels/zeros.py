@@ -29,7 +29,7 @@ from .simd import absolute, advance, broadcast, lanes, load, load_first, parts, 
 from .target import COMPRESSES_BYTES, VECTOR_BYTES
 
 LIST_ROWS = 2  # rows that have a list in common
-LIST_BYTES = 160  # 1 + 128, and a vector of bytes behind the last one
+LIST_BYTES = 160  # 1 + 128, and at most 15 that are written behind the last one
 SAMPLES = 4  # pairs of rows that tell whether it pays to look for zeros
 
 _INT = ir.IntType(64)
