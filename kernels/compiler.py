@@ -24,10 +24,8 @@ class Part(JITCodeLibrary):
     def _optimize_functions(self, ll_module):
         pass
 
-    def _optimize_final_module(self):
-        pass
-
-    def _finalize_final_module(self):
+    def finalize(self):
+        """Do nothing: what this calls is not linked here, but once, in the `Whole`."""
         self._finalized = True
 
     def get_pointer_to_function(self, name):
@@ -44,6 +42,28 @@ class Part(JITCodeLibrary):
         """Do nothing: no code asks for them."""
 
 
+class Whole(JITCodeLibrary):
+    """The code of a kernel that Python calls, with all that it calls, linked and optimised once.
+
+    Numba optimises each function by itself first, and then all of them twice.
+    """
+
+    def _optimize_functions(self, ll_module):
+        ll_module.data_layout = self._codegen._data_layout
+
+    def finalize(self):
+        """Take in what this calls, and what that calls, and make machine code of it."""
+        libraries = self._linking_libraries
+        for part in libraries:  # a list that grows meanwhile
+            if isinstance(part, Part):
+                libraries += [one for one in part._linking_libraries if one not in libraries]
+        super().finalize()
+
+    def _optimize_final_module(self):
+        passes, builder = self._codegen._module_pass_manager()
+        passes.run(self._final_module, builder)
+
+
 class KernelCompiler(Compiler):
     """Numba's compiler, which makes a `Part` of what Python cannot call."""
 
@@ -51,6 +71,9 @@ class KernelCompiler(Compiler):
         if library is None and any(map(is_native, args)):
             flags.no_cpython_wrapper = True
             library = Part(targetctx.codegen(), "part of a kernel")
+        elif library is None and is_tried():
+            library = Whole(targetctx.codegen(), "kernel")
+            library.enable_object_caching()
         super().__init__(typingctx, targetctx, library, args, return_type, flags, locals)
 
     def define_pipelines(self):
