@@ -26,11 +26,12 @@ from .listed import (
     suits_lists,
     transpose_and_list,
 )
-from .matmul import FEW_COLUMNS, matmul, PACK_FROM
+from .matmul import FEW_COLUMNS, matmul
 from .matrix import (
     column_range,
     Matrix,
     matrix,
+    n_bytes,
     pack,
     pack_panels,
     PANEL_COLUMNS,
@@ -41,6 +42,11 @@ from .simd import advance, lanes, parts
 from .threads import share, wait_for_all
 from .tiles import OUTER_VECTORS
 from .updates import begin_step, limit_norm, norm, penalize, SGD, Slice, update, without_penalties
+
+# For how many neurons, and from which size, a^(l-1) is packed: for 128 rows of 784 -> 512 in 0.94 of
+# the time without, for 32 rows of 784 -> 100 in 1.09.
+PACK_INPUTS_FROM = 256
+PACK_INPUTS_BYTES = 1 << 18
 
 
 class Trainee(NamedTuple):
@@ -142,9 +148,10 @@ def activations_below(net, rule, l, rows, team):
     Or transposed, with lists of what is not 0, where that is less.
     """
     a_below, neurons = a_matrix(net, l - 1, rows), layer_of(net, l).neurons
-    if min(rows, neurons) < PACK_FROM or a_below.columns <= FEW_COLUMNS:
-        return a_below
     lists = suits_lists(a_below, neurons) and not is_plain(rule)
+    is_large = neurons >= PACK_INPUTS_FROM and n_bytes(a_below) >= PACK_INPUTS_BYTES
+    if not lists and (not is_large or a_below.columns <= FEW_COLUMNS):
+        return a_below
     first, last = 0, a_below.columns
     if not net.has_copies:
         wait_for_all(team)  # until nobody reads what was packed before

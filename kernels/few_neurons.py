@@ -10,7 +10,7 @@ in 1.8 ms.
 import numpy as np
 
 from .jit import inlined, kernel
-from .matmul import PACK_FROM, SKIP_DEPTH
+from .matmul import SKIP_DEPTH, SKIP_ROWS
 from .matrix import PANEL_SIZE
 from .row_tile import FEW_VECTORS, row_tile
 from .simd import advance, lanes
@@ -31,7 +31,7 @@ def suits_row_lists(a_below, neurons):
     A panel has room for a list, and for a vector behind the last place.
     """
     width = lanes(a_below.data)
-    is_long = a_below.rows >= PACK_FROM and SKIP_DEPTH <= a_below.columns <= PANEL_SIZE
+    is_long = a_below.rows >= SKIP_ROWS and SKIP_DEPTH <= a_below.columns <= PANEL_SIZE
     return is_long and FEW_FROM * width < neurons <= FEW_VECTORS * width
 
 

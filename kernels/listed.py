@@ -7,7 +7,7 @@ nabla_w^T comes out, by blocks of some neurons, and is transposed in cache. It h
 
 from .jit import inlined, kernel
 from .layout import BLOCK_SIZE
-from .matmul import multiply_listed, PACK_FROM, SKIP_DEPTH
+from .matmul import multiply_listed, SKIP_DEPTH, SKIP_ROWS
 from .matrix import (
     column_range,
     Matrix,
@@ -22,7 +22,7 @@ from .matrix import (
 from .simd import advance, lanes, parts
 from .zeros import has_zeros, list_of, list_places, LIST_ROWS
 
-LISTED_FROM = 2 * PACK_FROM  # rows; for 32 rows of 784 -> 100 lists cost 7 us more than they save
+LISTED_FROM = 2 * SKIP_ROWS  # rows; for 32 rows of 784 -> 100 lists cost 7 us more than they save
 # Share of places that must be 0 in pairs of inputs; at a third, as in [64, 100, 10], lists take an
 # eighth longer than dense tiles.
 LISTED_SHARE = 0.5
@@ -33,7 +33,7 @@ LISTED_INPUTS = BLOCK_SIZE // 2 // PANEL_COLUMNS  # of a block: nabla_w and its 
 def suits_lists(a_below, neurons):
     """Whether it pays to leave the zeros of a^(l-1) out of the gradient of so many neurons."""
     is_large = a_below.rows >= LISTED_FROM and a_below.columns >= SKIP_DEPTH
-    return is_large and neurons >= PACK_FROM and has_zeros(a_below, 1, LISTED_SHARE)
+    return is_large and neurons >= SKIP_ROWS and has_zeros(a_below, 1, LISTED_SHARE)
 
 
 @inlined

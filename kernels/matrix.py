@@ -8,8 +8,9 @@ where they lie densely.
 
 from typing import NamedTuple
 
-from .jit import kernel
+from .jit import inlined, kernel
 from .simd import advance, lanes, load_first, parts, pointer, store
+from .target import VECTOR_BYTES
 from .tiles import OUTER_VECTORS
 from .transpose import transpose_block
 
@@ -58,6 +59,12 @@ def column_range(A, first, last):
     step = A.column_step if A.column_step != 0 else A.row_step
     data = advance(A.data, first * step)
     return Matrix(data, A.rows, last - first, A.row_step, A.column_step)
+
+
+@inlined
+def n_bytes(A):
+    """How much memory the numbers of A take."""
+    return A.rows * A.columns * (VECTOR_BYTES // lanes(A.data))
 
 
 @kernel
