@@ -129,11 +129,11 @@ def emit_store(builder, value, pointer, mask=None):
     builder.call(function, [value, pointer, ir.IntType(32)(size), mask])
 
 
-def emit_prefetch(builder, pointer):
-    """Ask for the cache line of any address, to the second-level cache; it is soon to be read."""
+def emit_prefetch(builder, pointer, writes=0):
+    """Ask for the cache line of any address, soon to be read, or written, in the second-level cache."""
     pointer, word = builder.bitcast(pointer, ir.IntType(8).as_pointer()), ir.IntType(32)
     function = declare(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer.type, word, word, word])
-    builder.call(function, [pointer, word(0), word(2), word(1)])  # read; cache; data
+    builder.call(function, [pointer, word(writes), word(2), word(1)])  # cache; data
 
 
 def emit_fma(builder, a, b, c):

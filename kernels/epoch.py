@@ -22,9 +22,10 @@ from .batch import (
 )
 from .descent import descend, descend_clipped, Trainee
 from .dropout import drop
-from .forward import forward_layer
+from .forward import forward_layer, suits_dot_tiles
 from .jit import inlined, kernel
-from .net import a_matrix, layer_of, open_data, open_net
+from .matrix import row_range
+from .net import a_matrix, from_row, layer_of, open_data, open_net
 from .simd import lanes, pointer
 from .target import flush_subnormals, restore_subnormals
 from .threads import BAD_INPUT, share, wait_for_all
@@ -142,8 +143,8 @@ def propagate(net, examples, rows_pass, rule, step, rows, report, team):
         return INPUT_NOT_FINITE
 
     for l in range(1, net.depth + 1):
-        first, last = share(layer_of(net, l).neurons, width, team)
-        forward_layer(net, a_matrix(net, l - 1, rows), l, rows, first, last)
+        part, a_below, first, last = forward_share(net, l, rows, team)
+        forward_layer(part, a_below, l, a_below.rows, first, last)
         if rows_pass.dropout[l] > 0.0:
             t = rows_pass.steps_before + step
             drop(net, l, rows, first, last, rows_pass.dropout[l], rows_pass.seed, t)
@@ -166,6 +167,23 @@ def propagate(net, examples, rows_pass, rule, step, rows, report, team):
             report[MEAN_COST] += rows * (cost / weight)
             report[PENALTY] += rows * (penalties / weight)
     return OK
+
+
+@inlined
+def forward_share(net, l, rows, team):
+    """What this thread computes of layer l: some neurons, first .. last-1, of all rows.
+
+    Or, in an output layer of few neurons, all of them of some rows, which are first in the Net and
+    in a^(l-1) that are returned: those rows it will finish, too.
+    """
+    layer, a_below, part = layer_of(net, l), a_matrix(net, l - 1, rows), net
+    first, last = share(layer.neurons, lanes(net.arena), team)
+    is_narrow = l == net.depth and layer.neurons <= lanes(net.arena)
+    if is_narrow and team.n_threads > 1 and suits_dot_tiles(a_below, layer.neurons, False):
+        first_row, last_row = share(rows, 1, team)
+        part = from_row(net, layer, first_row)
+        a_below, first, last = row_range(a_below, first_row, last_row), 0, layer.neurons
+    return part, a_below, first, last
 
 
 @kernel

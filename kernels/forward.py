@@ -7,6 +7,7 @@ overwrites z^l and a^l; training and inference are loops over it.
 from .activations import activate_layer, SOFTMAX
 from .few_neurons import LONG_FROM, multiply_few_neurons, suits_long_tiles, suits_row_lists
 from .jit import inlined, kernel
+from .layout import BLOCK_SIZE
 from .matmul import matmul, matmul_transposed, multiply_panel, SKIP_SHARE, skips_zeros
 from .matrix import column_range, matrix, pack, pack_panels, row_range, transpose
 from .net import a_matrix, layer_of, open_net, packed_weights, weight_matrix, z_matrix
@@ -80,8 +81,10 @@ def weigh(net, a_below, l, rows, first, last, skips):
         matmul(1.0, a_below, packed_weights(net, l), 0.0, z, net.panel)
     elif 2 * rows <= layer.neurons and rows <= TRANSPOSED_ROWS and not skips:
         # z^T = W a^T: the packed copy is one of a, which is smaller than W. It has the bits of the
-        # other product, and lies for now where delta^l will be.
+        # other product, and lies for now in this thread's block, or else where delta^l will be.
         z_T = matrix(net.arena, layer.delta + first * rows, last - first, rows, rows)
+        if net.has_copies and z_T.rows * rows <= BLOCK_SIZE:
+            z_T = matrix(net.block, 0, last - first, rows, rows)
         matmul(1.0, W, transpose(a_below), 0.0, z_T, net.panel)
         pack(transpose(z_T), z.data, z.row_step)
     else:

@@ -111,6 +111,16 @@ def layer_of(net, l):
     )  # fmt: skip
 
 
+@inlined
+def from_row(net, layer, row):
+    """The Net in which the rows of this layer, and of no other, begin with one of theirs."""
+    return Net(
+        net.parameters, advance(net.arena, row * layer.row_step), net.layers, net.depth, net.loss,
+        net.rows, net.packs_weights, net.targets, net.row_weights, net.row_costs, net.row_hits,
+        net.panel, net.block, net.deltas, net.has_copies, net.batch, net.packed,
+    )  # fmt: skip
+
+
 @kernel
 def weight_matrix(net, l):
     """W^l (n_l, n_(l-1))."""

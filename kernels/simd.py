@@ -163,6 +163,17 @@ def prefetch(typingctx, array, index):
 
 
 @intrinsic
+def prefetch_to_write(typingctx, array, index):
+    """Ask for the cache line of element `index`, and that no other core keeps it."""
+
+    def emit(context, builder, signature, arguments):
+        emit_prefetch(builder, emit_address(context, builder, signature.args[0], *arguments), 1)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), emit
+
+
+@intrinsic
 def broadcast(typingctx, array, number):
     """`number` in every lane of a vector of the array's dtype."""
 
