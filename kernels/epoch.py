@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .batch import (
+    CACHED_DATA,
     finish_rows,
     gather_row,
     gather_target,
@@ -24,8 +25,8 @@ from .descent import descend, descend_clipped, Trainee
 from .dropout import drop
 from .forward import forward_layer, suits_dot_tiles
 from .jit import inlined, kernel
-from .matrix import row_range
-from .net import a_matrix, from_row, layer_of, open_data, open_net
+from .matrix import n_bytes, row_range
+from .net import a_matrix, from_row, layer_of, open_data, open_net, rows_of
 from .simd import lanes, pointer
 from .target import flush_subnormals, restore_subnormals
 from .threads import BAD_INPUT, share, wait_for_all
@@ -125,6 +126,7 @@ def propagate(net, examples, rows_pass, rule, step, rows, report, team):
     first_row, last_row = share(rows, 1, team)
     first_copied, last_copied = (0, rows) if net.has_copies else (first_row, last_row)
     finite = True
+    asks = n_bytes(rows_of(examples, 0, examples.rows)) > CACHED_DATA
     for r in range(first_copied, last_copied):
         at = step * rows_pass.batch_size + r
         source = rows_pass.order[at]
@@ -132,7 +134,7 @@ def propagate(net, examples, rows_pass, rule, step, rows, report, team):
         if first_row <= r < last_row:
             gather_target(net, examples, source, r)
         # Afterwards: before, what is gathered now would wait for it, 3 % of [784, 30, 10].
-        if at + ROWS_AHEAD < rows_pass.order.size:
+        if asks and at + ROWS_AHEAD < rows_pass.order.size:
             prefetch_row(examples, rows_pass.order[at + ROWS_AHEAD])
     if not finite:
         team.barrier[BAD_INPUT] = 1
