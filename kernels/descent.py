@@ -45,8 +45,8 @@ from .threads import share, wait_for_all
 from .tiles import OUTER_VECTORS
 from .updates import begin_step, limit_norm, norm, penalize, SGD, Slice, update, without_penalties
 
-# For how many neurons, and from which size, a^(l-1) is packed: for 128 rows of 784 -> 512 in 0.94 of
-# the time without, for 32 rows of 784 -> 100 in 1.09.
+# For so many neurons of a thread, and from so many bytes on, a^(l-1) is packed: 128 rows of
+# 784 -> 512 take 0.94 of the time with their packing, 32 rows of 784 -> 100 would take 1.09.
 PACK_INPUTS_FROM = 384
 PACK_INPUTS_BYTES = 1 << 18
 
@@ -76,7 +76,8 @@ def descend(net, trainee, rows_pass, rule, rate, t, rows, team):
         a_below = activations_below(net, rule, l, rows, team)
         first, last = own_neurons(net, l, team)
         if l > 1 and team.n_threads > 1:
-            # Others have read these for BP2. Two threads update 512 -> 512 in 61 rather than 100 us.
+            # Other cores have read these for BP2, and give them up in time now: 512 -> 512 is
+            # updated by two threads in 61 rather than 100 us.
             ask_to_write(row_range(weight_matrix(net, l), first, last))
         descend_layer(net, trainee, rule, numbers, l, a_below, first, last)
     wait_for_all(team)

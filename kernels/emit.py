@@ -130,7 +130,7 @@ def emit_store(builder, value, pointer, mask=None):
 
 
 def emit_prefetch(builder, pointer, writes=0):
-    """Ask for the cache line of any address, soon to be read, or written, in the second-level cache."""
+    """Ask for the cache line of any address, to the second-level cache; `writes`: to change it."""
     pointer, word = builder.bitcast(pointer, ir.IntType(8).as_pointer()), ir.IntType(32)
     function = declare(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer.type, word, word, word])
     builder.call(function, [pointer, word(writes), word(2), word(1)])  # cache; data

@@ -28,9 +28,9 @@ LONG_NEURONS_BELOW = 33
 # 600 -> 600 at 72 rather than 52.
 LARGE_FROM = 1 << 19
 MANY_FROM = 256
-# Adding up the lanes of a sum, in multiply-adds: where that and the vectors of inputs are fewer than
-# those of neurons, of which ten fill a part of one or two, dot tiles are faster. 128 rows of
-# 512 -> 10 take half of the time, 200 rows of 100 -> 10 in float64 0.8 of it.
+# Dot tiles fill vectors with inputs, outer tiles with neurons, of which there may be too few: 128
+# rows of 512 -> 10 take half of the time by dot tiles, 200 rows of 100 -> 10 in float64 0.8 of it.
+# But they must add up the lanes of each sum, which takes as long as so many multiply-adds.
 LANES_WORK = 3
 # Of a product for up to so many rows, and at least twice as many neurons, a is packed rather than
 # W: 784 -> 256 for 64 rows at 84 rather than 72 % of the FMA peak.

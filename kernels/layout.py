@@ -10,7 +10,8 @@
                                              a^(l-1), packed for the gradient (descent.py), or
                                              transposed, with such lists (listed.py):
                                              of both a copy for each thread, unless they are large;
-                                             for each thread a block of the weight gradient and
+                                             for each thread a block of the weight gradient,
+                                             where z^T may lie before (forward.py), and
                                              some columns of delta^l, packed
                  otherwise                   every (W^l)^T, packed for many rows (forward.py)
 

@@ -120,7 +120,10 @@ def test_every_tile(product, dtype):
 @DTYPES
 @pytest.mark.parametrize(
     ("rows", "depth", "columns"),
-    [(10, 784, 30), (257, 300, 129), (24, 97, 65), (64, 1, 2049), (1, 2050, 1)],
+    [
+        *[(10, 784, 30), (257, 300, 129), (24, 97, 65), (64, 1, 2049), (1, 2050, 1)],
+        (130, 1030, 257),  # of which B is packed, since it is large
+    ],
 )
 def test_larger_shapes(product, dtype, rows, depth, columns):
     p = Product(product, rows, depth, columns, dtype, padding=3)

@@ -65,6 +65,8 @@ SHAPES = {
     "few_neurons": ([301, 19, 3], 110, 55),
     "one_output": ([5, 18, 1], 74, 37),
 }
+# A layer that is large enough for its inputs to be packed.
+PACKED_INPUTS = [520, 400, 3], 150, 130
 
 
 def make_data(sizes, rows, seed=0, dtype=np.float64, loss="quadratic"):
@@ -187,6 +189,21 @@ def test_fifty_steps_of_any_shape(sizes, rows, batch_size, loss, labels, threads
     assert max_error(trained.parameters, expected) < DOUBLE
     # A cost that is almost 0 is what is left of larger numbers.
     np.testing.assert_allclose(report, expected_report, rtol=DOUBLE, atol=1e-13 * rows)
+
+
+def test_fifty_steps_of_a_large_layer():
+    sizes, rows, batch_size = PACKED_INPUTS
+    names, rates = ("tanh", "linear", "quadratic"), schedule(0.001)
+    vector, X, y, weights = make_data(sizes, rows)
+    rule, reference = OPTIMIZERS["momentum"]
+    network = Network(sizes, *names, vector, np.float64, rows=batch_size)
+    data = network.data(X, y, weights)
+    trained, report = train_by_kernel(network, data, rule, rates, batch_size)
+    expected, expected_report = train_by_reference(
+        sizes, names, vector, X, y, weights, rule, reference(sizes, 0.1), rates, batch_size
+    )
+    assert max_error(trained.parameters, expected) < DOUBLE
+    np.testing.assert_allclose(report, expected_report, rtol=DOUBLE)
 
 
 def test_float32_trains_as_float64_does():
@@ -319,11 +336,15 @@ def test_same_bits_for_any_number_of_threads(optimizer, extra, dtype):
     assert results[0] == results[1] == results[2]
 
 
-@pytest.mark.parametrize("shape", ["few_rows", "few_neurons", "one_output"])
+@pytest.mark.parametrize(
+    "shape",
+    [SHAPES["few_rows"], SHAPES["few_neurons"], SHAPES["one_output"], PACKED_INPUTS],
+    ids=["few_rows", "few_neurons", "one_output", "packed_inputs"],
+)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_same_bits_of_larger_batches(shape, dtype, monkeypatch):
     """And whether each thread has a copy of the batch, or all share one."""
-    sizes, rows, batch_size = SHAPES[shape]
+    sizes, rows, batch_size = shape
     vector, X, y, _ = make_data(sizes, rows, dtype=dtype)
     results = set()
     for threads, copied_to in product((1, 2, 3), (layout.COPIED_TO, 0)):

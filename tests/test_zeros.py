@@ -23,7 +23,7 @@ from fastbp.kernels.target import VECTOR_BYTES
 from fastbp.kernels.zeros import has_zeros, LIST_BYTES, list_places, LIST_ROWS
 
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
-# From so many rows on matmul looks for zeros (PACK_FROM); below, it computes the same bits.
+# From so many rows on matmul looks for zeros (SKIP_ROWS); below, it computes the same bits.
 FEW_ROWS = 23
 
 
