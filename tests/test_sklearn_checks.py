@@ -75,15 +75,20 @@ def test_what_is_unusual_is_left_to_scikit_learn(name):
     assert outcomes[0] == outcomes[1]
 
 
-def test_what_is_plain_is_not(monkeypatch):
+@pytest.mark.parametrize(
+    "rows",
+    [X, np.asfortranarray(X), np.hstack([X, X])[:, :4], X[::-1][::-1]],
+    ids=["rows", "Fortran order", "some columns", "backwards twice"],
+)
+def test_what_is_plain_is_not(rows, monkeypatch):
     def refuse(*arguments, **options):
         raise AssertionError("scikit-learn's check was called")
 
     monkeypatch.setattr(validation, "check_array", refuse)
     model = MLPClassifier((3,), solver="sgd", tol=1e9, n_iter_no_change=1, random_state=0)
-    assert model.fit(X, y).n_features_in_ == 4
+    assert model.fit(rows, y).n_features_in_ == 4
     with pytest.raises(AssertionError):
-        model.fit(X, y.astype(float))
+        model.fit(rows, y.astype(float))
 
 
 def test_names_of_columns_are_forgotten_with_them():
