@@ -64,7 +64,10 @@ ROOM = PANEL_SIZE + LISTS_SIZE
 
 @kernel
 def matmul(alpha, A, B, beta, C, panel):
-    """C = alpha A B + beta C; `panel` points to ROOM elements of this thread's own."""
+    """C = alpha A B + beta C; `panel` points to ROOM elements of this thread's own.
+
+    Where alpha is 1 and beta 0, C is not read, and may hold anything.
+    """
     if C.rows == 0 or C.columns == 0:  # a thread that has no share
         return
     if A.columns == 1 and B.column_step == 1:

@@ -87,8 +87,9 @@ def _emit_outer_tiles(builder, vector, shapes, arguments, depth, place, b_panel=
     if b_panel is None:
         is_whole = builder.icmp_signed("==", columns, _INT(OUTER_VECTORS * lanes))
         vectors = builder.select(is_whole, _INT(WHOLE), vectors)
-    # With beta = 0 nothing is read: C may hold anything.
-    adds = builder.fcmp_unordered("!=", beta, ir.Constant(beta.type, 0))
+    # C = A B, as nearly everywhere: nothing is read, and C may hold anything.
+    scales = builder.fcmp_unordered("!=", alpha, ir.Constant(alpha.type, 1))
+    adds = builder.or_(scales, builder.fcmp_unordered("!=", beta, ir.Constant(beta.type, 0)))
     alpha = emit_broadcast(builder, alpha, lanes)
     beta = emit_broadcast(builder, beta, lanes)
 
@@ -97,10 +98,10 @@ def _emit_outer_tiles(builder, vector, shapes, arguments, depth, place, b_panel=
             i, j = divmod(n, len(masks))
             mask = masks[j]
             c_ij = builder.gep(c, [builder.add(builder.mul(c_row, _INT(i)), _INT(j * lanes))])
-            new = builder.fmul(value, alpha)
             if adds_old:
-                new = emit_fma(builder, emit_load(builder, c_ij, vector, mask), beta, new)
-            emit_store(builder, new, c_ij, mask)
+                old = emit_load(builder, c_ij, vector, mask)
+                value = emit_fma(builder, old, beta, builder.fmul(value, alpha))
+            emit_store(builder, value, c_ij, mask)
 
     def emit_tile(n_rows, n_vectors):
         masks = [None] * (n_vectors - 1) + [tail]
