@@ -136,18 +136,15 @@ def train_by_reference(sizes, names, vector, X, y, weights, rule, optimizer, rat
     return w, report
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("extra", EXTRAS)
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_fifty_steps_of_the_reference(optimizer, extra, shape):
-    sizes, rows, batch_size = SHAPES[shape]
+def check_fifty_steps(shape, optimizer, extra, weighted=True):
+    sizes, rows, batch_size = shape
     names = ("tanh", "linear", "quadratic")
     rule, reference = OPTIMIZERS[optimizer]
     rule = rule._replace(**EXTRAS[extra])
     # A wide layer adds up the steps of all its neurons: at one rate for all it would diverge.
     rates = schedule(RATES.get(optimizer, 0.003) * min(1, 20 / max(sizes)))
     vector, X, y, weights = make_data(sizes, rows)
-    if shape == "odd":
+    if not weighted:
         weights = None
 
     network = Network(sizes, *names, vector, np.float64, rows=batch_size)
@@ -158,6 +155,17 @@ def test_fifty_steps_of_the_reference(optimizer, extra, shape):
     )
     assert max_error(trained.parameters, expected) < DOUBLE
     np.testing.assert_allclose(report, expected_report, rtol=DOUBLE)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("extra", EXTRAS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_fifty_steps_of_the_reference(optimizer, extra, shape):
+    check_fifty_steps(SHAPES[shape], optimizer, extra, weighted=shape != "odd")
+
+
+def test_fifty_steps_of_a_large_layer():
+    check_fifty_steps(PACKED_INPUTS, "momentum", "plain")
 
 
 @settings(max_examples=25)
@@ -189,21 +197,6 @@ def test_fifty_steps_of_any_shape(sizes, rows, batch_size, loss, labels, threads
     assert max_error(trained.parameters, expected) < DOUBLE
     # A cost that is almost 0 is what is left of larger numbers.
     np.testing.assert_allclose(report, expected_report, rtol=DOUBLE, atol=1e-13 * rows)
-
-
-def test_fifty_steps_of_a_large_layer():
-    sizes, rows, batch_size = PACKED_INPUTS
-    names, rates = ("tanh", "linear", "quadratic"), schedule(0.001)
-    vector, X, y, weights = make_data(sizes, rows)
-    rule, reference = OPTIMIZERS["momentum"]
-    network = Network(sizes, *names, vector, np.float64, rows=batch_size)
-    data = network.data(X, y, weights)
-    trained, report = train_by_kernel(network, data, rule, rates, batch_size)
-    expected, expected_report = train_by_reference(
-        sizes, names, vector, X, y, weights, rule, reference(sizes, 0.1), rates, batch_size
-    )
-    assert max_error(trained.parameters, expected) < DOUBLE
-    np.testing.assert_allclose(report, expected_report, rtol=DOUBLE)
 
 
 def test_float32_trains_as_float64_does():
