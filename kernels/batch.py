@@ -13,6 +13,7 @@ from .layout import Layer
 from .losses import output_error
 from .matrix import matrix, pack, transpose
 from .net import layer_of
+from .prefetch import ask_for
 from .simd import (
     advance,
     broadcast,
@@ -25,13 +26,11 @@ from .simd import (
     load_first_as,
     max_lanes,
     parts,
-    prefetch,
     select,
     store,
     store_first,
     sum_lanes,
 )
-from .target import ALIGNMENT, VECTOR_BYTES
 
 ROWS_AHEAD = 16
 # Bytes of X that the second-level cache may hold, so that no row need be asked for: 1 % of a step
@@ -71,10 +70,7 @@ def prefetch_row(examples, source):
 
     A batch's rows lie anywhere: without this an epoch of [784, 30, 10] waits a tenth of its time.
     """
-    line = ALIGNMENT // VECTOR_BYTES * lanes(examples.X)
-    start = source * examples.columns
-    for j in range(0, examples.columns, line):
-        prefetch(examples.X, start + j)
+    ask_for(examples.X, source * examples.columns, (source + 1) * examples.columns)
 
 
 @inlined

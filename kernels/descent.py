@@ -28,7 +28,6 @@ from .listed import (
 )
 from .matmul import FEW_COLUMNS, matmul
 from .matrix import (
-    ask_to_write,
     column_range,
     Matrix,
     matrix,
@@ -40,6 +39,7 @@ from .matrix import (
     transpose,
 )
 from .net import a_matrix, delta_matrix, layer_of, weight_matrix
+from .prefetch import ask_to_write
 from .simd import advance, lanes, parts
 from .threads import share, wait_for_all
 from .tiles import OUTER_VECTORS

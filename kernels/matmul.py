@@ -28,8 +28,9 @@ from .matrix import (
     transpose,
 )
 from .one_row import fits_list, multiply_row_transposed, outer_product
-from .simd import advance, lanes, parts, prefetch
-from .target import ALIGNMENT, VECTOR_BYTES
+from .prefetch import ask_for_rows
+from .simd import advance, lanes, parts
+from .target import VECTOR_BYTES
 from .tiles import (
     dot_columns,
     DOT_ROWS,
@@ -185,7 +186,7 @@ def multiply_panel(alpha, A, B, beta, C, ahead):
     asked = parts(ahead.rows, n_tiles)
     i = C.rows
     for tile in range(n_tiles):
-        _ask_for_rows(ahead, tile * asked, (tile + 1) * asked)
+        ask_for_rows(ahead, tile * asked, (tile + 1) * asked)
         height = rows - 1 if tile < smaller else rows
         i -= height
         a, c = advance(A.data, i * A.row_step), advance(C.data, i * C.row_step)
@@ -205,7 +206,7 @@ def multiply_listed(alpha, A, lists, B, beta, C, ahead):
     b_panel = OUTER_VECTORS * lanes(C.data) * B.row_step
     asked = parts(LIST_ROWS * ahead.rows, A.rows)
     for i in range(0, A.rows, LIST_ROWS):
-        _ask_for_rows(ahead, i // LIST_ROWS * asked, (i // LIST_ROWS + 1) * asked)
+        ask_for_rows(ahead, i // LIST_ROWS * asked, (i // LIST_ROWS + 1) * asked)
         a, c = advance(A.data, i * A.row_step), advance(C.data, i * C.row_step)
         rows = min(LIST_ROWS, A.rows - i)
         width = (LISTED_VECTORS if rows == LIST_ROWS else OUTER_VECTORS) * lanes(C.data)
@@ -216,19 +217,6 @@ def multiply_listed(alpha, A, lists, B, beta, C, ahead):
                 a, A.row_step, A.column_step, b.data, b_panel,
                 alpha, beta, advance(c, j), C.row_step,
             )  # fmt: skip
-
-
-@inlined
-def _ask_for_rows(A, first, last):
-    """Ask the memory for rows of A, whose columns lie side by side.
-
-    A line comes from the third-level cache in 50 ns, and 16 may be on their way: asked for all at
-    once, or only when they are packed, they keep the tiles waiting, 10 % of a large product.
-    """
-    line = ALIGNMENT // VECTOR_BYTES * lanes(A.data)
-    for r in range(first, min(last, A.rows)):
-        for c in range(0, A.columns, line):
-            prefetch(A.data, r * A.row_step + c)
 
 
 @kernel

@@ -9,8 +9,8 @@ where they lie densely.
 from typing import NamedTuple
 
 from .jit import inlined, kernel
-from .simd import advance, lanes, load_first, parts, pointer, prefetch_to_write, store
-from .target import ALIGNMENT, VECTOR_BYTES
+from .simd import advance, lanes, load_first, parts, pointer, store
+from .target import VECTOR_BYTES
 from .tiles import OUTER_VECTORS
 from .transpose import transpose_block
 
@@ -65,15 +65,6 @@ def column_range(A, first, last):
 def n_bytes(A):
     """How much memory the numbers of A take."""
     return A.rows * A.columns * (VECTOR_BYTES // lanes(A.data))
-
-
-@kernel
-def ask_to_write(A):
-    """Ask the memory for the rows of A, whose columns lie side by side, to be written."""
-    line = ALIGNMENT // VECTOR_BYTES * lanes(A.data)
-    for r in range(A.rows):
-        for c in range(0, A.columns, line):
-            prefetch_to_write(A.data, r * A.row_step + c)
 
 
 @kernel

@@ -26,7 +26,6 @@ from .emit import (
     emit_halves_tree,
     emit_load,
     emit_mask,
-    emit_prefetch,
     emit_store,
     lanes_of,
     llvm_type,
@@ -149,28 +148,6 @@ def store_first(typingctx, array, index, value, count):
         return context.get_dummy_value()
 
     return types.void(array, types.intp, VectorType(array.dtype), types.intp), emit
-
-
-@intrinsic
-def prefetch(typingctx, array, index):
-    """Ask for the cache line of element `index`, to the second-level cache."""
-
-    def emit(context, builder, signature, arguments):
-        emit_prefetch(builder, emit_address(context, builder, signature.args[0], *arguments))
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp), emit
-
-
-@intrinsic
-def prefetch_to_write(typingctx, array, index):
-    """Ask for the cache line of element `index`, and that no other core keeps it."""
-
-    def emit(context, builder, signature, arguments):
-        emit_prefetch(builder, emit_address(context, builder, signature.args[0], *arguments), 1)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp), emit
 
 
 @intrinsic

@@ -18,9 +18,10 @@ import numba
 import numpy as np
 import pytest
 from networks import make_rule, Network, random_vector
+from numba.core.codegen import CPUCodegen
 from numba.core.runtime import _nrt_python, rtsys
 
-from fastbp.kernels import backward, epoch, evaluate, forward, jit, matmul
+from fastbp.kernels import backward, compiler, epoch, evaluate, forward, jit, matmul, matrix
 
 TESTS = Path(__file__).parent
 ENTRIES = (epoch.train, forward.forward, evaluate.evaluate, backward.value_and_grad,
@@ -84,6 +85,45 @@ def test_compilations_are_counted():
     assert (ours(1), ours(1.5), ours(2)) == (2, 3.0, 4)
     assert (jit.compilations(), len(ours.signatures)) == (before + 2, 2)
     assert jit.compile_seconds() > 0
+
+
+def test_a_kernel_is_optimised_once_with_all_that_it_calls(monkeypatch):
+    """Whatever calls what, and how often: one pass over the whole, and none over a part."""
+    assert numba.njit(lambda x: x.sum())(np.ones(1)) == 1  # with parts of numba
+    passes = []
+
+    def count(name):
+        make = getattr(CPUCodegen, name)
+
+        def make_and_count(*args, **kwargs):
+            passes.append(name)
+            return make(*args, **kwargs)
+
+        monkeypatch.setattr(CPUCodegen, name, make_and_count)
+
+    count("_function_pass_manager")
+    count("_module_pass_manager")
+
+    def compile_kernel(function):
+        return numba.njit(pipeline_class=compiler.KernelCompiler, **jit.FLAGS)(function)
+
+    @compile_kernel
+    def first(A):
+        return A.data[0]
+
+    @compile_kernel
+    def twice(A):
+        return 2 * first(A)
+
+    @compile_kernel
+    def total(array):
+        A = matrix.matrix(array, 0, 1, 1, 1)
+        return first(A) + twice(A)
+
+    assert total(np.full(1, 7.0)) == 21.0
+    assert passes == ["_module_pass_manager"]
+    assert numba.njit(lambda x: x + 1)(1) == 2
+    assert len(passes) > 2  # what numba does by itself is counted too
 
 
 def test_garbage_is_collected_again_after_a_compilation():
