@@ -21,7 +21,7 @@ from networks import make_rule, Network, random_vector
 from numba.core.codegen import CPUCodegen
 from numba.core.runtime import _nrt_python, rtsys
 
-from fastbp.kernels import backward, compiler, epoch, evaluate, forward, jit, matmul, matrix
+from fastbp.kernels import backward, compiler, epoch, evaluate, forward, jit, matmul, simd
 
 TESTS = Path(__file__).parent
 ENTRIES = (epoch.train, forward.forward, evaluate.evaluate, backward.value_and_grad,
@@ -108,17 +108,17 @@ def test_a_kernel_is_optimised_once_with_all_that_it_calls(monkeypatch):
         return numba.njit(pipeline_class=compiler.KernelCompiler, **jit.FLAGS)(function)
 
     @compile_kernel
-    def first(A):
-        return A.data[0]
+    def first(numbers):
+        return numbers[0]
 
     @compile_kernel
-    def twice(A):
-        return 2 * first(A)
+    def twice(numbers):
+        return 2 * first(numbers)
 
     @compile_kernel
     def total(array):
-        A = matrix.matrix(array, 0, 1, 1, 1)
-        return first(A) + twice(A)
+        numbers = simd.pointer(array, 0)
+        return first(numbers) + twice(numbers)
 
     assert total(np.full(1, 7.0)) == 21.0
     assert passes == ["_module_pass_manager"]

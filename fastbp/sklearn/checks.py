@@ -40,20 +40,18 @@ def constraints_hold(estimator: Any) -> bool:
     )
 
 
-def plain_labels(X: Any, y: Any) -> tuple[Array, LabelBinarizer, Array] | None:
-    """Return X row by row, the fitted binarizer of the labels, and its (n, n_L) of bool.
+def plain_labels(X: Any, y: Any) -> tuple[LabelBinarizer, Array] | None:
+    """Return the fitted binarizer of the labels, and what it makes of them: (n, n_L) of bool.
 
     None unless X is an array of finite floats, (n, n_0), and y one of integers, (n,), in which each
     of two or more classes comes twice on average: more classes deserve scikit-learn's warning.
     """
-    if not (type(X) is np.ndarray and X.ndim == 2 and X.size):
+    if not (type(X) is np.ndarray and X.ndim == 2 and X.size and X.flags.c_contiguous):
         return None
-    if X.dtype not in (np.float32, np.float64):
+    if not (X.dtype in (np.float32, np.float64) and X.flags.aligned):
         return None
     if not (type(y) is np.ndarray and y.shape == X.shape[:1] and y.dtype.kind in "iu"):
         return None
-    # Copied once, for the check and the kernels: load_digits returns columns of a wider array.
-    X = np.require(X, requirements=["C_CONTIGUOUS", "ALIGNED"])
     classes = np.unique(y)
     if not 2 <= len(classes) <= len(y) / 2 or not all_finite(X):
         return None
@@ -62,7 +60,7 @@ def plain_labels(X: Any, y: Any) -> tuple[Array, LabelBinarizer, Array] | None:
     binarizer.sparse_input_ = False
     binarizer.classes_ = classes
     shown = classes[1:] if len(classes) == 2 else classes
-    return X, binarizer, y[:, np.newaxis] == shown
+    return binarizer, y[:, np.newaxis] == shown
 
 
 class CheckedMLP(BaseMultilayerPerceptron):
@@ -84,12 +82,17 @@ class CheckedMLP(BaseMultilayerPerceptron):
         """Check X and y as scikit-learn does; return X, and y as its nets see it."""
         is_new = not (incremental or hasattr(self, "feature_names_in_"))
         is_new = is_new and not (self.warm_start and hasattr(self, "classes_"))
-        plain = plain_labels(X, y) if is_new and is_classifier(self) else None
-        if plain is None:
+        checked = None
+        if is_new and is_classifier(self):
+            if type(X) is np.ndarray and X.dtype in (np.float32, np.float64):
+                # Once, for the check and the kernels: load_digits returns columns of a wider array.
+                X = np.require(X, requirements=["C_CONTIGUOUS", "ALIGNED"])
+            checked = plain_labels(X, y)
+        if checked is None:
             X, y = super()._validate_input(X, y, incremental, reset)
             return X, y
-        X, self._label_binarizer, y = plain
         self.n_features_in_ = X.shape[1]
+        self._label_binarizer, y = checked
         self.classes_ = self._label_binarizer.classes_
         return X, y
 
