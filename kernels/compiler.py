@@ -60,8 +60,9 @@ class Whole(JITCodeLibrary):
         super().finalize()
 
     def _optimize_final_module(self):
-        passes, builder = self._codegen._module_pass_manager()
-        passes.run(self._final_module, builder)
+        manager = self._codegen._module_pass_manager()  # older numba: without its builder
+        passes, *builder = manager if isinstance(manager, tuple) else (manager,)
+        passes.run(self._final_module, *builder)
 
 
 class KernelCompiler(Compiler):

@@ -123,7 +123,7 @@ def test_a_kernel_is_optimised_once_with_all_that_it_calls(monkeypatch):
     assert total(np.full(1, 7.0)) == 21.0
     assert passes == ["_module_pass_manager"]
     assert numba.njit(lambda x: x + 1)(1) == 2
-    assert len(passes) > 2  # what numba does by itself is counted too
+    assert len(passes) > 1  # what numba does by itself is counted too
 
 
 def test_garbage_is_collected_again_after_a_compilation():
