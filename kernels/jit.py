@@ -263,10 +263,21 @@ class _CompilationCounter(event.Listener):
         if self._depth == 0:
             self.seconds += time.perf_counter() - self._start
             if self._collected:
+                _make_old()
                 gc.enable()
 
     def compiles_here(self):
         return self._depth > 0 and self._thread == threading.get_ident()
+
+
+def _make_old():
+    """Have Python take all objects for old ones, which it seldom goes through.
+
+    Otherwise it would go through all that compiling has made at once: half a second.
+    """
+    if gc.get_freeze_count() == 0:  # what a user has frozen stays so
+        gc.freeze()
+        gc.unfreeze()
 
 
 def _is_ours(event) -> bool:

@@ -106,11 +106,9 @@ class Epochs:
 
     def next_order(self) -> Array:
         """Draw the order of the next epoch, with scikit-learn's draws."""
-        order = self.order
+        order = self.order.copy()
         if self.estimator.shuffle:
-            permutation = np.arange(self.rows, dtype=np.int64)
-            self.estimator._random_state.shuffle(permutation)
-            order = order[permutation]
+            self.estimator._random_state.shuffle(order)
         if self.weights is not None and self.weights.min() <= 0:
             sums = np.add.reduceat(self.weights[order], np.arange(0, self.rows, self.batch_size))
             if not sums.all():
