@@ -20,6 +20,7 @@ __all__ = [
     "class_indices",
     "dataset",
     "features",
+    "is_mostly_zero",
     "parameter_vector",
     "refuse_not_finite",
     "require_finite",
@@ -28,6 +29,9 @@ __all__ = [
 ]
 
 NO_LABELS = read_only(np.empty(0, np.int64))
+# Where so much of X is 0 lists gain. Turning weights at the beginning of a call and at its end takes
+# as long as a step or less, so it is for passes of some steps.
+SPARSE_SHARE, SPARSE_STEPS, SPARSE_SAMPLES = 0.6, 16, 32
 SUM_TOLERANCE = 1e-3  # targets of softmax add up to 1 within this, as float16 ones do
 
 
@@ -49,6 +53,17 @@ def features(X: object, n_inputs: int, dtype: "np.dtype[Any]", name: str = "X") 
     if not len(rows):
         raise ValueError(message(name, "no rows", "at least one"))
     return read_only(rows)
+
+
+def is_mostly_zero(X: Array, steps: int) -> bool:
+    """Whether X is best trained on by what is not 0 in its rows (kernels/sparse_rows.py).
+
+    Some rows tell, so that a pass of so many steps takes the same way in each of its calls.
+    """
+    if steps < SPARSE_STEPS:
+        return False
+    some = X[:: -(-len(X) // SPARSE_SAMPLES)]
+    return bool(np.count_nonzero(some) <= (1 - SPARSE_SHARE) * some.size)
 
 
 def checked_out(value: object, shape: tuple[int, ...], net: Architecture, *read: Array) -> Array:

@@ -18,6 +18,7 @@ from fastbp.augment import Expansion
 from fastbp.checkpoint import Snapshot, write_checkpoints
 from fastbp.data import (
     dataset,
+    is_mostly_zero,
     refuse_not_finite,
     require_finite,
     require_finite_parameters,
@@ -68,6 +69,7 @@ class Training:
         self.described: dict[str, str] = {}  # of a training with checkpoints
         self.rows = len(data.X)
         self.steps = -(-self.rows // settings.batch_size)
+        self.is_sparse = int(is_mostly_zero(data.X, self.steps))
         self.natural = np.arange(self.rows, dtype=np.int64)
         self.order = self.natural.copy()
         self.report = np.zeros(4)
@@ -175,6 +177,7 @@ class Training:
             settings.dropout,
             steps_before,
             self.memory.seed,
+            is_sparse=self.is_sparse,
         )
 
         def call(parameters: Array, slots: Array) -> int:

@@ -41,9 +41,19 @@ from .matrix import (
 from .net import a_matrix, delta_matrix, layer_of, weight_matrix
 from .prefetch import ask_to_write
 from .simd import advance, lanes, parts
+from .sparse_rows import descend_sparse_rows
 from .threads import share, wait_for_all
 from .tiles import OUTER_VECTORS
-from .updates import begin_step, limit_norm, norm, penalize, SGD, Slice, update, without_penalties
+from .updates import (
+    begin_step,
+    is_plain,
+    limit_norm,
+    norm,
+    penalize,
+    Slice,
+    update,
+    without_penalties,
+)
 
 # For so many neurons of a thread, and from so many bytes on, a^(l-1) is packed: 128 rows of
 # 784 -> 512 take 0.94 of the time with their packing, 32 rows of 784 -> 100 would take 1.09.
@@ -58,6 +68,7 @@ class Trainee(NamedTuple):
     second_state: object
     gradient: object
     n_parameters: int
+    slots: int  # how many numbers the optimizer keeps for each parameter
 
 
 @inlined
@@ -67,12 +78,20 @@ def penalty_factor(net, rule, rows):
 
 
 @inlined
-def descend(net, trainee, rows_pass, rule, rate, t, rows, team):
-    """BP2 to BP4 from the last layer down; each block of the gradient is applied at once."""
+def descend(net, trainee, rows_pass, rule, rate, t, rows, team, turned):
+    """BP2 to BP4 from the last layer down; each block of the gradient is applied at once.
+
+    `turned`: layer 1 is trained by lists (sparse_rows.py).
+    """
     numbers = begin_step(rule, rate, t, 1.0, penalty_factor(net, rule, rows))
     for l in range(net.depth, 0, -1):
         # W^l may change only when all of delta^(l-1) has been computed from it.
         propagate_below(net, rows_pass, l, rows, team)
+        if l == 1 and turned:
+            first, last = share(layer_of(net, 1).neurons, lanes(net.arena), team)
+            descend_sparse_rows(net, trainee, rule, numbers, rows, first, last)
+            descend_biases(net, trainee, rule, numbers, 1, rows, first, last)
+            break
         a_below = activations_below(net, rule, l, rows, team)
         first, last = own_neurons(net, l, team)
         if l > 1 and team.n_threads > 1:
@@ -174,26 +193,26 @@ def activations_below(net, rule, l, rows, team):
 
 
 @inlined
-def is_plain(rule):
-    """Whether a step of this rule is a product itself: W <- (1 - eta l2) W - eta nabla_w."""
-    return rule.optimizer == SGD and rule.momentum == 0.0 and rule.l1 == 0.0
-
-
-@inlined
 def descend_layer(net, trainee, rule, numbers, l, a_below, first, last):
     """BP3 and BP4 of neurons first .. last-1 of layer l, each block applied at once."""
-    layer, rows = layer_of(net, l), a_below.rows
+    rows = a_below.rows
     neurons = block_neurons(a_below, last - first)
     for j in range(first, last, neurons):
         delta = column_range(delta_matrix(net, l, rows), j, min(j + neurons, last))
         if rows >= PACK_DELTAS_FROM and not has_lists(a_below):
             delta = pack(delta, net.deltas, TALL_BLOCK_NEURONS)
         descend_block(net, trainee, rule, numbers, l, j, delta, a_below)
+    descend_biases(net, trainee, rule, numbers, l, rows, first, last)
+    limit_norms(net, rule, l, first, last)
+
+
+@kernel
+def descend_biases(net, trainee, rule, numbers, l, rows, first, last):
+    """BP3 of neurons first .. last-1 of layer l, applied at once."""
     for j in range(first, last, BLOCK_SIZE):
         j_end = min(j + BLOCK_SIZE, last)
         bias_gradient(net, l, rows, j, j_end, net.block, False)
-        update_biases(net, trainee, rule, numbers, layer, j, j_end, net.block)
-    limit_norms(net, rule, l, first, last)
+        update_biases(net, trainee, rule, numbers, layer_of(net, l), j, j_end, net.block)
 
 
 @inlined

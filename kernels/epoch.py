@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .activations import is_column
+from .activations import activate_layer, is_column
 from .batch import (
     CACHED_DATA,
     finish_rows,
@@ -29,6 +29,13 @@ from .jit import inlined, kernel
 from .matrix import n_bytes, row_range
 from .net import a_matrix, from_row, layer_of, open_data, open_net, rows_of
 from .simd import lanes, pointer
+from .sparse_rows import (
+    list_rows,
+    suits_sparse_rows,
+    turn_weights,
+    turn_weights_back,
+    weigh_sparse_rows,
+)
 from .target import flush_subnormals, restore_subnormals
 from .threads import BAD_INPUT, share, wait_for_all
 from .updates import penalty
@@ -60,6 +67,7 @@ class Pass(NamedTuple):
     steps_before: int  # optimizer steps taken before this pass
     seed: int  # key of the dropout masks
     endure: int = 0  # go on where the cost is not finite
+    is_sparse: int = 0  # X is mostly 0
 
 
 class Team(NamedTuple):
@@ -78,12 +86,17 @@ def train(table, model, data, rows_pass, rule, first_step, last_step, report, te
     n_parameters = model.parameters.size
     # An optimizer with one state row, or none, never reads the second.
     state, second_state = pointer(model.state, 0), pointer(model.state, model.state.shape[1])
-    trainee = Trainee(state, second_state, pointer(model.gradient, 0), n_parameters)
+    slots = model.state.shape[0] if model.state.shape[1] > 0 else 0
+    trainee = Trainee(state, second_state, pointer(model.gradient, 0), n_parameters, slots)
     mode = flush_subnormals()
     status = OK
+    turned = rows_pass.is_sparse != 0 and suits_sparse_rows(net, rule)
+    own_first, own_last = share(layer_of(net, 1).neurons, lanes(net.arena), team)
+    if turned:
+        turn_weights(net, trainee, own_first, own_last)
     for step in range(first_step, last_step):
         rows = min(rows_pass.batch_size, rows_pass.order.size - step * rows_pass.batch_size)
-        status = propagate(net, examples, rows_pass, rule, step, rows, report, team)
+        status = propagate(net, examples, rows_pass, rule, step, rows, report, team, turned)
         if status != OK:
             report[FAILED_STEP] = step
             break
@@ -91,7 +104,9 @@ def train(table, model, data, rows_pass, rule, first_step, last_step, report, te
         if rule.clip_norm > 0.0:
             descend_clipped(net, trainee, rows_pass, rule, rows_pass.rates[step], t, rows, team)
         else:
-            descend(net, trainee, rows_pass, rule, rows_pass.rates[step], t, rows, team)
+            descend(net, trainee, rows_pass, rule, rows_pass.rates[step], t, rows, team, turned)
+    if turned:
+        turn_weights_back(net, trainee, own_first, own_last)
     restore_subnormals(mode)
     return status
 
@@ -113,6 +128,7 @@ def train_epochs(table, model, data, passes, rule, reports, team):
             passes.steps_before + e * steps,
             passes.seed,
             passes.endure,
+            passes.is_sparse,
         )
         status = train(table, model, data, rows_pass, rule, 0, steps, reports[e], team)
         if status != OK:
@@ -121,8 +137,11 @@ def train_epochs(table, model, data, passes, rule, reports, team):
 
 
 @inlined
-def propagate(net, examples, rows_pass, rule, step, rows, report, team):
-    """Gather a batch, run it forward, and leave delta^L (BP1) in the arena."""
+def propagate(net, examples, rows_pass, rule, step, rows, report, team, turned):
+    """Gather a batch, run it forward, and leave delta^L (BP1) in the arena.
+
+    `turned`: layer 1 is trained by lists (sparse_rows.py).
+    """
     first_row, last_row = share(rows, 1, team)
     first_copied, last_copied = (0, rows) if net.has_copies else (first_row, last_row)
     finite = True
@@ -138,15 +157,22 @@ def propagate(net, examples, rows_pass, rule, step, rows, report, team):
             prefetch_row(examples, rows_pass.order[at + ROWS_AHEAD])
     if not finite:
         team.barrier[BAD_INPUT] = 1
-    # Here, since behind later barriers another thread may be first to change a weight.
-    penalties = penalty_of_all(net, rule) if rule.per_row and team.thread == 0 else 0.0
     wait_for_all(team)
     if team.barrier[BAD_INPUT]:
         return INPUT_NOT_FINITE
+    # Here, between the barrier behind which all have turned their weights and those behind which
+    # another thread may be first to change one.
+    penalties = penalty_of_all(net, rule, turned) if rule.per_row and team.thread == 0 else 0.0
 
     for l in range(1, net.depth + 1):
-        part, a_below, first, last = forward_share(net, l, rows, team)
-        forward_layer(part, a_below, l, a_below.rows, first, last)
+        if l == 1 and turned:
+            first, last = share(layer_of(net, 1).neurons, lanes(net.arena), team)
+            list_rows(net, rows)
+            weigh_sparse_rows(net, rows, first, last)
+            activate_layer(net, layer_of(net, 1), rows, first, last)
+        else:
+            part, a_below, first, last = forward_share(net, l, rows, team)
+            forward_layer(part, a_below, l, a_below.rows, first, last)
         if rows_pass.dropout[l] > 0.0:
             t = rows_pass.steps_before + step
             drop(net, l, rows, first, last, rows_pass.dropout[l], rows_pass.seed, t)
@@ -191,11 +217,13 @@ def forward_share(net, l, rows, team):
 
 
 @kernel
-def penalty_of_all(net, rule):
+def penalty_of_all(net, rule, turned):
     """Cost of the rule's penalties, of the weights of all layers."""
     total = 0.0
     for l in range(1, net.depth + 1):
         layer = layer_of(net, l)
-        count = layer.biases - layer.weights
-        total += penalty(net.parameters, layer.weights, count, rule.l1, rule.l2)
+        weights, at, count = net.parameters, layer.weights, layer.biases - layer.weights
+        if l == 1 and turned:  # with its padding, which is 0
+            weights, at, count = net.turned, 0, layer_of(net, 0).neurons * layer.row_step
+        total += penalty(weights, at, count, rule.l1, rule.l2)
     return total

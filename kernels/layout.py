@@ -12,7 +12,9 @@
                                              of both a copy for each thread, unless they are large;
                                              for each thread a block of the weight gradient,
                                              where z^T may lie before (forward.py), and
-                                             some columns of delta^l, packed
+                                             some columns of delta^l, packed, and
+                                             the lists of rows that are mostly 0, where there is
+                                             room for (W^1)^T and its state, too (sparse_rows.py)
                  otherwise                   every (W^l)^T, packed for many rows (forward.py)
 
 Rows in the arena are padded to whole cache lines, so that loops over vectors need no tails there.
@@ -27,9 +29,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .activations import FROM_A
-from .matmul import ROOM
-from .matrix import PANEL_COLUMNS, PANEL_DEPTH
-from .target import ALIGNMENT
+from .matmul import ROOM, SKIP_DEPTH
+from .matrix import PANEL_COLUMNS, PANEL_DEPTH, PANEL_SIZE
+from .target import ALIGNMENT, VECTOR_BYTES
 from .zeros import LIST_BYTES, LIST_ROWS
 
 BLOCK_ROWS = 128  # rows at a time in inference and full-batch gradients: arenas stay in cache
@@ -50,6 +52,9 @@ PACK_DELTAS_FROM = 512
 # thread copies the batch for itself, up to so many elements: two threads gain 1.46 in
 # [784, 256, 128, 10], else 1.32.
 COPIED_TO = 1 << 18
+# W^1 lies transposed where rows are mostly 0, if it takes so much of the second-level cache.
+TURNED_BYTES = 1 << 19
+LIST_MARGIN = 64  # places that a list needs for its beginning, and for a vector behind its end
 
 
 class Layer(NamedTuple):
@@ -87,6 +92,9 @@ class Plan(NamedTuple):
     copy_step: int  # as own_size, where each thread has the next two for itself, else 0
     batch: int  # a^0
     packed: int  # a^(l-1), packed for the gradient
+    row_lists: int  # first thread's lists of rows (sparse_rows.py)
+    list_step: int  # places from one list to the next
+    turned: int  # (W^1)^T, and the two rows of its state; -1 where there is no room for it
     size: int  # of the arena
 
 
@@ -177,20 +185,34 @@ def plan(sizes, activations, loss, rows, dtype, threads=1, *, trains=False, keep
 
     has_copies = trains and rows * inputs <= COPIED_TO
     panel = place(ROOM)
-    block = deltas = batch = packed = panel
+    block = deltas = batch = packed = row_lists = panel
+    turned, list_step = -1, -(-(sizes[0] + LIST_MARGIN) // LIST_MARGIN) * LIST_MARGIN
     if trains:
         block = place(BLOCK_SIZE)
         deltas = place(rows * TALL_BLOCK_NEURONS if rows >= PACK_DELTAS_FROM else 0)
     if has_copies:
         batch, packed = place_batch()
+    can_turn = has_copies and suits_turning(sizes, layers[1].row_step, np.dtype(dtype).itemsize)
+    if can_turn:
+        row_lists = place(rows * list_step * 2 // np.dtype(dtype).itemsize)
     own_size = at - panel
     at += (threads - 1) * own_size
     if trains and not has_copies:
         batch, packed = place_batch()
+    if can_turn:
+        turned = place(3 * sizes[0] * layers[1].row_step)
     return Plan(
         np.array(layers, np.int64), int(loss), int(rows), targets, row_weights, row_costs, row_hits,
-        own_size, panel, block, deltas, own_size if has_copies else 0, batch, packed, at,
+        own_size, panel, block, deltas, own_size if has_copies else 0, batch, packed,
+        row_lists, list_step, turned, at,
     )  # fmt: skip
+
+
+def suits_turning(sizes, row_step, itemsize) -> bool:
+    """Whether layer 1 is of a size to be trained by lists of what is not 0 in its rows."""
+    is_long = SKIP_DEPTH <= sizes[0] <= PANEL_SIZE
+    is_wide = 2 * sizes[1] * itemsize > VECTOR_BYTES
+    return is_long and is_wide and sizes[0] * row_step * itemsize <= TURNED_BYTES
 
 
 def plan_table(plan: Plan) -> np.ndarray:

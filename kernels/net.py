@@ -38,6 +38,10 @@ class Net(NamedTuple):
     has_copies: bool  # whether each thread has the next two for itself
     batch: object  # pointer to a^0
     packed: object  # pointer to the packed a^(l-1)
+    row_lists: object  # pointer to this thread's lists of rows (sparse_rows.py)
+    list_step: int
+    has_turned: bool  # whether there is room for the next one
+    turned: object  # pointer to (W^1)^T and its state
 
 
 class Examples(NamedTuple):
@@ -63,6 +67,7 @@ def open_net(table, parameters, arena, thread, n_rows):
     loss, rows, targets, weights, costs, hits = t[0], t[1], t[2], t[3], t[4], t[5]
     own_size, panel, block, deltas = t[6], t[7], t[8], t[9]
     copy_step, batch, packed = t[10], t[11], t[12]
+    row_lists, list_step, turned = t[13], t[14], t[15]
     own, copy = pointer(arena, thread * own_size), pointer(arena, thread * copy_step)
     layers = pointer(table, PLAN_NUMBERS)
     return Net(
@@ -83,6 +88,10 @@ def open_net(table, parameters, arena, thread, n_rows):
         copy_step > 0,
         advance(copy, batch),
         advance(copy, packed),
+        advance(own, row_lists),
+        list_step,
+        turned >= 0,
+        pointer(arena, turned),
     )
 
 
@@ -118,6 +127,7 @@ def from_row(net, layer, row):
         net.parameters, advance(net.arena, row * layer.row_step), net.layers, net.depth, net.loss,
         net.rows, net.packs_weights, net.targets, net.row_weights, net.row_costs, net.row_hits,
         net.panel, net.block, net.deltas, net.has_copies, net.batch, net.packed,
+        net.row_lists, net.list_step, net.has_turned, net.turned,
     )  # fmt: skip
 
 

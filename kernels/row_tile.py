@@ -1,4 +1,4 @@
-"""The tile of one row, over the places where it is not 0: the product of few neurons.
+"""The tiles of one row, over the places where it is not 0: the product of few neurons, and BP4.
 
 At each turn the memory is asked for a line of a later row: asked for a whole row at once, it keeps
 the tile waiting.
@@ -22,11 +22,12 @@ from .emit import (
 from .target import ALIGNMENT, VECTOR_BYTES
 from .tiles import emit_place, emit_shape_switch
 
-# By vectors of columns, how many places a turn multiplies, each into sums of its own: in one sum,
-# each product would wait four cycles for the one before. What is left of a list is one turn more,
-# by masks: how many those are can't be guessed, and a wrong guess costs 20 cycles, 2 % of a row.
-PLACES_AT_ONCE = {1: 4, 2: 4, 3: 3, 4: 2}
-FEW_VECTORS = max(PLACES_AT_ONCE)
+# How many places a turn multiplies, each into sums of its own: in one sum, each product would wait
+# four cycles for the one before. As many for one vector of columns as for several, so that a sum
+# has the same bits whichever columns are beside it. What is left of a list is one turn more, by
+# masks: how many those are can't be guessed, and a wrong guess costs 20 cycles, 2 % of a row.
+PLACES_AT_ONCE = 4 if VECTOR_BYTES == 64 else 2
+FEW_VECTORS = 4
 
 _INT = ir.IntType(64)
 
@@ -68,21 +69,20 @@ def row_tile(typingctx, columns, places, count, a, b, b_row, c, ahead):
             return updated
 
         def emit_tile(_, n_vectors):
-            several = PLACES_AT_ONCE[n_vectors]
-            turns = builder.sdiv(count, _INT(several))
-            done = builder.mul(turns, _INT(several))
+            turns = builder.sdiv(count, _INT(PLACES_AT_ONCE))
+            done = builder.mul(turns, _INT(PLACES_AT_ONCE))
 
             def multiply_add_several(turn, sums):
                 emit_prefetch(builder, builder.gep(ahead, [builder.mul(turn, line)]))
                 updated = []
-                for u in range(several):
-                    n = builder.add(builder.mul(turn, _INT(several)), _INT(u))
+                for u in range(PLACES_AT_ONCE):
+                    n = builder.add(builder.mul(turn, _INT(PLACES_AT_ONCE)), _INT(u))
                     updated += multiply_add(n, sums[u * n_vectors : (u + 1) * n_vectors])
                 return updated
 
-            zeros = [ir.Constant(vector, None)] * (several * n_vectors)
+            zeros = [ir.Constant(vector, None)] * (PLACES_AT_ONCE * n_vectors)
             sums = emit_depth_loop(builder, turns, zeros, multiply_add_several)
-            for u in range(several - 1):
+            for u in range(PLACES_AT_ONCE - 1):
                 n = builder.add(done, _INT(u))
                 of = slice(u * n_vectors, (u + 1) * n_vectors)
                 sums[of] = multiply_add(n, sums[of], builder.icmp_signed("<", n, count))
@@ -92,9 +92,53 @@ def row_tile(typingctx, columns, places, count, a, b, b_row, c, ahead):
                 mask = tail if j == n_vectors - 1 else None
                 emit_store(builder, total, builder.gep(c, [_INT(j * lanes)]), mask)
 
-        shapes = [(1, n_vectors) for n_vectors in PLACES_AT_ONCE]
+        shapes = [(1, n_vectors) for n_vectors in range(1, FEW_VECTORS + 1)]
         emit_shape_switch(builder, _INT(1), vectors, shapes, emit_tile)
         return context.get_dummy_value()
 
     size = types.intp
     return types.void(size, places, size, a, a, size, a, a), emit
+
+
+@intrinsic
+def add_row_multiples(typingctx, columns, places, count, a, factor, d, c, c_row):
+    """Add factor a[k] d to row k of C, for the places k of the row's list.
+
+    At most FEW_VECTORS vectors of columns. All of the last one is written in C, of which only
+    columns change.
+    """
+    vector = llvm_type(VectorType(a.dtype))
+    lanes = vector.count
+
+    def emit(context, builder, signature, arguments):
+        columns, places, count, a, factor, d, c, c_row = arguments
+        vectors = builder.sdiv(builder.add(columns, _INT(lanes - 1)), _INT(lanes))
+        factors = emit_broadcast(builder, factor, lanes)
+
+        def emit_tile(_, n_vectors):
+            multiples = []
+            for j in range(n_vectors):
+                mask = None
+                if j == n_vectors - 1:
+                    mask = emit_mask(builder, builder.sub(columns, _INT(j * lanes)), lanes)
+                d_j = emit_load(builder, builder.gep(d, [_INT(j * lanes)]), vector, mask)
+                multiples.append(builder.fmul(d_j, factors))
+
+            def add(n, _):
+                k = emit_place(builder, places, n)
+                a_k = emit_broadcast(builder, builder.load(builder.gep(a, [k])), lanes)
+                c_k = builder.gep(c, [builder.mul(k, c_row)])
+                for j, d_j in enumerate(multiples):
+                    place = builder.gep(c_k, [_INT(j * lanes)])
+                    old = emit_load(builder, place, vector)
+                    emit_store(builder, emit_fma(builder, a_k, d_j, old), place)
+                return []
+
+            emit_depth_loop(builder, count, [], add)
+
+        shapes = [(1, n_vectors) for n_vectors in range(1, FEW_VECTORS + 1)]
+        emit_shape_switch(builder, _INT(1), vectors, shapes, emit_tile)
+        return context.get_dummy_value()
+
+    size = types.intp
+    return types.void(size, places, size, a, a.dtype, d, c, size), emit

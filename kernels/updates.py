@@ -64,6 +64,12 @@ def state_slots(optimizer: int, momentum: float) -> int:
 
 
 @inlined
+def is_plain(rule):
+    """Whether a step of this rule is a product itself: W <- (1 - eta l2) W - eta nabla_w."""
+    return rule.optimizer == SGD and rule.momentum == 0.0 and rule.l1 == 0.0
+
+
+@inlined
 def begin_step(rule, rate, t, scale, penalties):
     """The numbers of optimizer step t = 1, 2, ...; `penalties`: factor of l1 and l2, or 0."""
     l1, l2 = rule.l1 * penalties, rule.l2 * penalties

@@ -155,7 +155,7 @@ class Network:
 
     def train(self, data, rule, rates, batch_size, *, order=None, dropout=0.0, seed=0,
               steps_before=0, state=None, first_step=0, last_step=None,
-              report_size=4):  # fmt: skip
+              report_size=4, is_sparse=0):  # fmt: skip
         """Steps of one pass, on as many Python threads as the network was made for."""
         order = np.arange(len(data.X)) if order is None else order
         steps = -(-len(order) // batch_size)
@@ -176,6 +176,7 @@ class Network:
             self.array(of_layer, float),
             int(steps_before),
             int(seed),
+            is_sparse=int(is_sparse),
         )
         report = self.guarded.array(np.zeros(report_size))
         barrier = self.guarded.array(np.zeros(16, np.int64))

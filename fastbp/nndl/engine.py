@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from fastbp.architecture import Architecture
-from fastbp.data import NO_LABELS, refuse_not_finite
+from fastbp.data import is_mostly_zero, NO_LABELS, refuse_not_finite
 from fastbp.errors import DivergenceError
 from fastbp.history import History
 from fastbp.interrupts import Interrupts
@@ -119,6 +119,7 @@ class Engine:
             dropout=read_only(np.zeros(len(self.net.sizes))),
             steps_before=0,
             seed=0,
+            is_sparse=int(is_mostly_zero(X, steps)),
         )
         no_state, no_gradient = np.empty((1, 0)), np.empty(0)
         team = epoch.Team(np.zeros(16, np.int64), 0, 1)

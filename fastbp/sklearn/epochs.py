@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
+from fastbp.data import is_mostly_zero, SPARSE_SHARE
 from fastbp.interrupts import Interrupts
 from fastbp.kernels import epoch as epoch_kernel
 from fastbp.kernels import layout
@@ -77,8 +78,10 @@ class Epochs:
         self.sparse: Any = None
         if is_sparse:
             self.sparse = X.tocsr()
+            self.is_sparse = X.nnz <= (1 - SPARSE_SHARE) * math.prod(X.shape)
         else:
             self.data = kernel_data(network, dense(X, network.dtype), y, weights)
+            self.is_sparse = is_mostly_zero(self.data.X, self.steps)
 
     @property
     def at_once(self) -> int:
@@ -148,6 +151,7 @@ class Epochs:
             steps_before,
             self.optimizer.seed,
             endure=1,
+            is_sparse=int(self.is_sparse),
         )
 
     def run(self, kernel: Callable[..., int], *arguments: Any) -> None:

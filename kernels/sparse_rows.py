@@ -1,0 +1,165 @@
+"""Layer 1 of rows that are mostly 0, as digits are, while `train` runs: W^1 lies transposed.
+
+Of an input that is 0 neither z^1 nor nabla_w^1 hears: a fifth of a digit's pixels do all the work.
+So there is a list for each row of a batch, of the inputs that are not 0, and an input's weights lie
+side by side in the arena, with their optimizer's state, from the first step of a call to its last:
+
+    z^1 = sum over the list of a^0_k (W^T)_k          a tile of one row (row_tile.py)
+    (nabla_w^T)_k += a^0_k delta^1 for each of them   BP4, a row of the batch after the other
+
+A thread has its neurons' columns of all that for itself, and lists for itself. Plain gradient
+descent adds to the weights, without a gradient in between; other optimizers get the gradient of a
+few inputs at a time, which stays in the first-level cache until they have applied it.
+"""
+
+import numpy as np
+
+from .jit import inlined, kernel
+from .matrix import matrix, pack, transpose
+from .net import a_matrix, layer_of
+from .row_tile import add_row_multiples, FEW_VECTORS, row_tile
+from .simd import advance, broadcast, lanes, load, parts, store, store_first
+from .target import VECTOR_BYTES
+from .updates import is_plain, Slice, update
+from .zeros import list_row, places_in
+
+# Bytes of a gradient, or of weights that shrink before they change.
+CACHED_BYTES = 24_000
+# A list: how many places there are, how many of them are done with, and then the places.
+COUNT, DONE, PLACES = range(3)
+
+
+@inlined
+def suits_sparse_rows(net, rule):
+    """Whether layer 1 can be trained so: there is room, and nobody asks for W^1 or its gradient."""
+    return net.has_turned and rule.clip_norm == 0.0 and rule.max_norm == 0.0
+
+
+@inlined
+def _list_of_row(net, r):
+    return advance(places_in(net.row_lists, np.uint16), r * net.list_step)
+
+
+@inlined
+def _numbers(net, trainee, slot):
+    """Where W^1 has its place for the rest of the time (slot 0), or the optimizer's state."""
+    if slot == 0:
+        return net.parameters
+    return trainee.state if slot == 1 else trainee.second_state
+
+
+@inlined
+def _turned(net, slot):
+    """The same, transposed: n_0 rows."""
+    return advance(net.turned, slot * layer_of(net, 0).neurons * layer_of(net, 1).row_step)
+
+
+@kernel
+def turn_weights(net, trainee, first, last):
+    """Transpose W^1 and its state to the arena, of neurons first .. last-1."""
+    layer, n_0 = layer_of(net, 1), layer_of(net, 0).neurons
+    for slot in range(1 + trainee.slots if first < last else 0):
+        at = layer.weights + first * n_0
+        W = matrix(_numbers(net, trainee, slot), at, last - first, n_0, n_0)
+        pack(transpose(W), advance(_turned(net, slot), first), layer.row_step)
+
+
+@kernel
+def turn_weights_back(net, trainee, first, last):
+    """Transpose them back, a vector of neurons after the other: what lies behind stays as it is."""
+    layer, n_0, width = layer_of(net, 1), layer_of(net, 0).neurons, lanes(net.arena)
+    step = parts(n_0, width) * width
+    for slot in range(1 + trainee.slots):
+        W = advance(_numbers(net, trainee, slot), layer.weights)
+        for j in range(first, last, width):
+            neurons = min(width, last - j)
+            W_T = matrix(_turned(net, slot), j, n_0, neurons, layer.row_step)
+            block = pack(transpose(W_T), net.block, step)
+            for i in range(neurons):
+                for k in range(0, n_0, width):
+                    store_first(W, (j + i) * n_0 + k, load(block.data, i * step + k), n_0 - k)
+
+
+@kernel
+def list_rows(net, rows):
+    """Write the list of each row of the batch."""
+    a_0 = a_matrix(net, 0, rows)
+    for r in range(rows):
+        places = _list_of_row(net, r)
+        row = advance(a_0.data, r * a_0.row_step)
+        places[COUNT] = list_row(row, a_0.columns, advance(places, PLACES))
+
+
+@kernel
+def weigh_sparse_rows(net, rows, first, last):
+    """z^1 = a^0 (W^1)^T of neurons first .. last-1, still without b^1."""
+    a_0, layer = a_matrix(net, 0, rows), layer_of(net, 1)
+    most = FEW_VECTORS * lanes(net.arena)
+    for r in range(rows):
+        places, a = _list_of_row(net, r), advance(a_0.data, r * a_0.row_step)
+        z = advance(net.arena, layer.z + r * layer.row_step)
+        for j in range(first, last, most):
+            row_tile(
+                min(most, last - j), advance(places, PLACES), places[COUNT],
+                a, advance(net.turned, j), layer.row_step, advance(z, j), a,
+            )  # fmt: skip
+
+
+@inlined
+def _fill(memory, start, rows, columns, step, factor):
+    """Multiply numbers by a factor; by 0 they become 0, whatever they were."""
+    for r in range(rows):
+        for i in range(start + r * step, start + r * step + columns, lanes(memory)):
+            x = broadcast(memory, 0) if factor == 0.0 else load(memory, i) * factor
+            store(memory, i, x)
+
+
+@kernel
+def descend_sparse_rows(net, trainee, rule, numbers, rows, first, last):
+    """BP4 of neurons first .. last-1 of layer 1, applied to the turned weights."""
+    layer, n_0, width = layer_of(net, 1), layer_of(net, 0).neurons, lanes(net.arena)
+    step, plain = layer.row_step, is_plain(rule)
+    columns = parts(max(1, last - first), width) * width
+    inputs = max(1, CACHED_BYTES // (columns * (VECTOR_BYTES // width)))
+    if plain and numbers.decay == 1.0:  # only weights that change are looked at
+        inputs = n_0
+    for r in range(rows):
+        _list_of_row(net, r)[DONE] = 0
+    for k in range(0, n_0 if first < last else 0, inputs):
+        k_end, at = min(k + inputs, n_0), k * step + first
+        if plain:
+            if numbers.decay != 1.0:
+                _fill(net.turned, at, k_end - k, columns, step, numbers.decay)
+            add_products(net, rows, first, last, k_end, -numbers.rate, net.turned, first, step)
+        else:
+            _fill(net.block, 0, k_end - k, columns, columns, 0.0)
+            add_products(net, rows, first, last, k_end, 1.0, net.block, -k * columns, columns)
+            w, m, v = _turned(net, 0), _turned(net, 1), _turned(net, 2)
+            where = Slice(advance(w, at), net.block, advance(m, at), advance(v, at))
+            update(rule, numbers, where, k_end - k, columns, step)
+
+
+@kernel
+def add_products(net, rows, first, last, k_end, factor, memory, start, step):
+    """Add factor a^0_k delta^1 for each place k below k_end that is not done with.
+
+    To what lies in memory from `start` on, a row for each input, `step` apart.
+    """
+    a_0, layer = a_matrix(net, 0, rows), layer_of(net, 1)
+    most = FEW_VECTORS * lanes(net.arena)
+    for r in range(rows):
+        places = _list_of_row(net, r)
+        done, count = places[DONE], places[COUNT]
+        end = count
+        if k_end < a_0.columns:
+            end = done
+            while end < count and places[PLACES + end] < k_end:
+                end += 1
+        places[DONE] = end
+        a = advance(a_0.data, r * a_0.row_step)
+        delta = advance(net.arena, layer.delta + r * layer.row_step)
+        for j in range(first, last, most):
+            add_row_multiples(
+                min(most, last - j), advance(places, PLACES + done), end - done,
+                a, factor, advance(delta, j), advance(memory, start + j - first), step,
+            )  # fmt: skip
