@@ -90,7 +90,7 @@ def train(table, model, data, rows_pass, rule, first_step, last_step, report, te
     trainee = Trainee(state, second_state, pointer(model.gradient, 0), n_parameters, slots)
     mode = flush_subnormals()
     status = OK
-    turned = rows_pass.is_sparse != 0 and suits_sparse_rows(net, rule)
+    turned = rows_pass.is_sparse != 0 and suits_sparse_rows(net, rule, rows_pass.batch_size)
     own_first, own_last = share(layer_of(net, 1).neurons, lanes(net.arena), team)
     if turned:
         turn_weights(net, trainee, own_first, own_last)

@@ -31,14 +31,16 @@ logger = logging.getLogger("fastbp")
 # `contract` is not among the flags on purpose: whether a * b + c becomes one rounding or two would
 # then depend on how LLVM vectorised a loop, and bits on the number of threads. Kernels ask for
 # fused multiply-adds by name (simd.fma). NaN and infinity keep their meaning, so divergence shows.
-# The last two leave out what kernels do not use: numba's rewriting of array expressions, and an
-# entry for C callers. It shortens compilation by a tenth.
+# The last three leave out what kernels do not use: numba's rewriting of array expressions, an entry
+# for C callers, and the counting of who uses an array, which none of them makes or keeps. That is a
+# tenth of compilation, and a twentieth of one row forward.
 FLAGS = {
     "nogil": True,
     "error_model": "numpy",
     "boundscheck": False,
     "no_rewrites": True,
     "no_cfunc_wrapper": True,
+    "_nrt": False,
 }
 
 

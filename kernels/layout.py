@@ -52,8 +52,7 @@ PACK_DELTAS_FROM = 512
 # thread copies the batch for itself, up to so many elements: two threads gain 1.46 in
 # [784, 256, 128, 10], else 1.32.
 COPIED_TO = 1 << 18
-# W^1 lies transposed where rows are mostly 0, if it takes so much of the second-level cache.
-TURNED_BYTES = 1 << 19
+TURNED_BYTES = 1 << 22  # of W^1, which lies transposed where rows are mostly 0
 LIST_MARGIN = 64  # places that a list needs for its beginning, and for a vector behind its end
 
 

@@ -15,6 +15,8 @@ few inputs at a time, which stays in the first-level cache until they have appli
 import numpy as np
 
 from .jit import inlined, kernel
+from .listed import LISTED_FROM
+from .matmul import SKIP_ROWS
 from .matrix import matrix, pack, transpose
 from .net import a_matrix, layer_of
 from .row_tile import add_row_multiples, FEW_VECTORS, row_tile
@@ -25,14 +27,22 @@ from .zeros import list_row, places_in
 
 # Bytes of a gradient, or of weights that shrink before they change.
 CACHED_BYTES = 24_000
+SPARSE_ROWS_FROM = 4  # of a batch, for an optimizer that has a state
 # A list: how many places there are, how many of them are done with, and then the places.
 COUNT, DONE, PLACES = range(3)
 
 
 @inlined
-def suits_sparse_rows(net, rule):
-    """Whether layer 1 can be trained so: there is room, and nobody asks for W^1 or its gradient."""
-    return net.has_turned and rule.clip_norm == 0.0 and rule.max_norm == 0.0
+def suits_sparse_rows(net, rule, batch_size):
+    """Whether to train layer 1 so: there is room, and nobody asks for W^1 or its whole gradient.
+
+    An optimizer with a state has to go through all of it for each batch, so that few rows do not
+    pay; nor do as many as suit the lists of listed.py.
+    """
+    if not net.has_turned or rule.clip_norm > 0.0 or rule.max_norm > 0.0:
+        return False
+    is_many = batch_size >= LISTED_FROM and layer_of(net, 1).neurons >= SKIP_ROWS
+    return is_plain(rule) or (batch_size >= SPARSE_ROWS_FROM and not is_many)
 
 
 @inlined

@@ -41,11 +41,13 @@ def apply(function, x, out):
 @kernel
 def softmax_rows(rows, out, arena):
     """Softmax of each row, by way of an arena that has room for whole vectors."""
-    n = rows.shape[1]
+    n, a_at = rows.shape[1], arena.size // 2
     for r in range(rows.shape[0]):
-        arena[:n] = rows[r]
-        softmax(arena, 0, arena.size // 2, n, False)
-        out[r] = arena[arena.size // 2 : arena.size // 2 + n]
+        for j in range(n):
+            arena[j] = rows[r, j]
+        softmax(arena, 0, a_at, n, False)
+        for j in range(n):
+            out[r, j] = arena[a_at + j]
 
 
 @kernel
@@ -53,11 +55,14 @@ def softmax_columns(rows, out, arena):
     """The same, as many rows at once as there are lanes: a vector for each output."""
     n, width = rows.shape[1], lanes(rows)
     for first in range(0, rows.shape[0], width):
-        for i in range(min(width, rows.shape[0] - first)):
-            arena[i : n * width : width] = rows[first + i]
+        count = min(width, rows.shape[0] - first)
+        for i in range(count):
+            for j in range(n):
+                arena[j * width + i] = rows[first + i, j]
         softmax(arena, 0, n * width, n * width, True)
-        for i in range(min(width, rows.shape[0] - first)):
-            out[first + i] = arena[n * width + i : 2 * n * width : width]
+        for i in range(count):
+            for j in range(n):
+                out[first + i, j] = arena[(n + j) * width + i]
 
 
 WAYS = pytest.mark.parametrize("way", [softmax_rows, softmax_columns])

@@ -4,6 +4,7 @@ Whether lists are used shows where a weight is NaN that meets zeros only: NaN * 
 """
 
 import random
+from itertools import pairwise
 
 import naive
 import numpy as np
@@ -82,7 +83,7 @@ def train(sizes, rows, batch_size, dtype, rule, threads=1, cuts=(0, None), is_sp
         W[:, ~X.any(axis=0)] = never
     network = Network(sizes, *NAMES, vector, dtype, rows=batch_size, threads=threads)
     told, state, report = network.data(X, y, weights), None, np.zeros(6)
-    for first, last in zip(cuts, cuts[1:], strict=False):
+    for first, last in pairwise(cuts):
         trained = network.train(
             told, rule, 0.01, batch_size, first_step=first, last_step=last, state=state,
             report_size=6, is_sparse=is_sparse,
@@ -149,7 +150,7 @@ def test_only_some_layers_have_room():
     small = (64, lanes, 2)
     for sizes, rows, expected in [
         (small, 8, True), ((63, lanes, 2), 8, False), ((64, lanes // 2, 2), 8, False),
-        ((8193, lanes, 2), 8, False), ((784, 170, 2), 8, False), (small, 2**14, False),
+        ((8193, lanes, 2), 8, False), ((2048, 600, 2), 8, False), (small, 2**14, False),
     ]:  # fmt: skip
         plan = layout.plan(sizes, [0, 0], 0, rows, "float32", trains=True)
         assert (plan.turned >= 0) == expected
@@ -161,10 +162,10 @@ def test_only_some_layers_have_room():
 
 def test_some_rows_tell():
     X = np.zeros((1000, 10))
-    X[:, :4] = 1
+    X[:, :3] = 1
     assert data.is_mostly_zero(X, 16)
     assert not data.is_mostly_zero(X, 15)
-    X[:, 4] = -1
+    X[:, 3] = -1
     assert not data.is_mostly_zero(X, 16)
     assert data.is_mostly_zero(np.zeros((1, 3)), 20)
 
@@ -222,6 +223,7 @@ def test_the_books_network_uses_lists(monkeypatch):
     """Of the inputs that are used at all."""
     rng = np.random.default_rng(0)
     X, y = digits(rng, 600, 300), rng.integers(0, 3, 600)
+    X *= rng.random(X.shape) < 0.5
     fits = []
     for steps in (data.SPARSE_STEPS, 99):
         monkeypatch.setattr(data, "SPARSE_STEPS", steps)
