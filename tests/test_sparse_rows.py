@@ -10,6 +10,8 @@ import naive
 import numpy as np
 import pytest
 import scipy.sparse
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from networks import make_rule, max_error, Network, random_targets, random_vector
 from numpy.testing import assert_allclose, assert_array_equal
 from test_training_kernels import (
@@ -70,6 +72,33 @@ def test_fifty_steps_of_the_reference(optimizer, extra, shape):
     )
     expected, expected_report = train_by_reference(
         sizes, NAMES, vector, X, y, weights, rule, optimizer_of_reference, rates, batch_size
+    )
+    assert max_error(trained.parameters, expected) < DOUBLE
+    assert_allclose(report, expected_report, rtol=DOUBLE)
+
+
+@settings(max_examples=25)
+@given(
+    sizes=st.tuples(st.integers(64, 300), st.integers(9, 150), st.integers(1, 12)),
+    rows=st.integers(1, 80),
+    batch_size=st.integers(1, 60),
+    zeros=st.sampled_from([0, 0.5, 0.8, 0.99, 1]),
+    optimizer=st.sampled_from(["sgd", "momentum"]),
+    extra=st.sampled_from(["plain", "l2"]),
+    threads=st.integers(1, 3),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_fifty_steps_of_any_shape(sizes, rows, batch_size, zeros, optimizer, extra, threads, seed):
+    """However many zeros there are: who says that they are many is believed."""
+    vector, X, y, weights = problem(sizes, rows)
+    X *= np.random.default_rng(seed).random(X.shape) >= zeros
+    rule, reference = OPTIMIZERS[optimizer]
+    rule, rates = rule._replace(**EXTRAS[extra]), schedule(0.003)
+    network = Network(sizes, *NAMES, vector, np.float64, rows=batch_size, threads=threads)
+    told = network.data(X, y, weights)
+    trained, report = train_by_kernel(network, told, rule, rates, batch_size, is_sparse=1)
+    expected, expected_report = train_by_reference(
+        sizes, NAMES, vector, X, y, weights, rule, reference(sizes, 0.1), rates, batch_size
     )
     assert max_error(trained.parameters, expected) < DOUBLE
     assert_allclose(report, expected_report, rtol=DOUBLE)
