@@ -66,15 +66,28 @@ class Whole(JITCodeLibrary):
         To look for vectors and to unroll loops takes 2 of 12 seconds, and makes steps 2 % slower.
         What else LLVM does at its highest level takes 0.6 s, for 5 % of a gradient through silu.
         """
-        if not hasattr(llvm, "create_pipeline_tuning_options"):  # numba 0.61
+        if hasattr(llvm, "create_pipeline_tuning_options"):
+            options = llvm.create_pipeline_tuning_options(speed_level=1)
+            options.loop_vectorization = options.slp_vectorization = False
+            options.loop_interleaving = options.loop_unrolling = False
+            builder = llvm.create_pass_builder(self._codegen._tm, options)
+            builder.getModulePassManager().run(self._final_module, builder)
+        else:  # numba 0.61
             settings = {"opt": 1, "loop_vectorize": False, "slp_vectorize": False}
             self._codegen._module_pass_manager(**settings).run(self._final_module)
-            return
-        options = llvm.create_pipeline_tuning_options(speed_level=1)
-        options.loop_vectorization = options.slp_vectorization = False
-        options.loop_interleaving = options.loop_unrolling = False
-        builder = llvm.create_pass_builder(self._codegen._tm, options)
-        builder.getModulePassManager().run(self._final_module, builder)
+        self._shared_module = self._linkable()
+
+    def _linkable(self):
+        """Return a copy for who calls this, and for the disk: as numba makes it, but of now.
+
+        Numba copies what making machine code has left. That has variables of different types in
+        one place of the stack, which a second time is aligned for the first of them only.
+        """
+        copy = self._final_module.clone()
+        for function in copy.functions:
+            if not function.is_declaration and function.linkage == llvm.Linkage.external:
+                function.linkage = "linkonce_odr"
+        return copy
 
 
 class KernelCompiler(Compiler):

@@ -67,11 +67,16 @@ def _turned(net, slot):
 @kernel
 def turn_weights(net, trainee, first, last):
     """Transpose W^1 and its state to the arena, of neurons first .. last-1."""
-    layer, n_0 = layer_of(net, 1), layer_of(net, 0).neurons
+    layer, n_0, width = layer_of(net, 1), layer_of(net, 0).neurons, lanes(net.arena)
     for slot in range(1 + trainee.slots if first < last else 0):
         at = layer.weights + first * n_0
         W = matrix(_numbers(net, trainee, slot), at, last - first, n_0, n_0)
         pack(transpose(W), advance(_turned(net, slot), first), layer.row_step)
+    # What pads a row beyond whole vectors: the penalties' cost is summed over all that lies there.
+    padding = parts(last, width) * width if last == layer.neurons else layer.row_step
+    for k in range(n_0):
+        for j in range(padding, layer.row_step, width):
+            store(net.turned, k * layer.row_step + j, broadcast(net.arena, 0))
 
 
 @kernel

@@ -131,6 +131,23 @@ def test_a_kernel_is_optimised_once_with_all_that_it_calls(monkeypatch):
     assert len(passes) > 1  # what numba does by itself is counted too
 
 
+def test_callers_link_what_was_optimised_and_not_what_machine_code_left():
+    """There, variables share places of the stack, whose alignment is that of one of them."""
+
+    @numba.njit(pipeline_class=compiler.KernelCompiler, **jit.FLAGS)
+    def total(array):
+        sums = 0.0
+        for i in range(array.shape[0]):
+            sums += array[i, 1] * array[i, 0]
+        return sums
+
+    assert total(np.ones((3, 2))) == 3.0
+    (compiled,) = total.overloads.values()
+    linked, left = compiled.library._get_module_for_linking(), compiled.library._final_module
+    assert "lsr.iv" in str(left)  # which is how LLVM counts in machine code
+    assert "lsr.iv" not in str(linked)
+
+
 def test_garbage_is_collected_again_after_a_compilation():
     def compile_one():
         def double(x):

@@ -25,7 +25,7 @@ def trainer(cell: Cell, inputs: str) -> FastBP:
 class Epochs(OneCall):
     """An epoch. The zeros of hidden layers, which relu makes, are left out in both."""
 
-    params = (("B", "C", "D", "E", "F", "H"), INPUTS)
+    params = (("A", "B", "C", "D", "E", "F", "H"), INPUTS)
     param_names = ("cell", "inputs")
     repeat = (2, 5, 3.0)
 
