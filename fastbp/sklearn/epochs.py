@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from fastbp.data import is_mostly_zero, SPARSE_SHARE
+from fastbp.data import is_mostly_zero, SPARSE_SHARE, SPARSE_STEPS
 from fastbp.interrupts import Interrupts
 from fastbp.kernels import epoch as epoch_kernel
 from fastbp.kernels import layout
@@ -78,7 +78,8 @@ class Epochs:
         self.sparse: Any = None
         if is_sparse:
             self.sparse = X.tocsr()
-            self.is_sparse = X.nnz <= (1 - SPARSE_SHARE) * math.prod(X.shape)
+            few = X.nnz <= (1 - SPARSE_SHARE) * math.prod(X.shape)
+            self.is_sparse = few and self.steps >= SPARSE_STEPS
         else:
             self.data = kernel_data(network, dense(X, network.dtype), y, weights)
             self.is_sparse = is_mostly_zero(self.data.X, self.steps)
