@@ -34,6 +34,7 @@ from .sparse_rows import (
     suits_sparse_rows,
     turn_weights,
     turn_weights_back,
+    turned_penalty,
     weigh_sparse_rows,
 )
 from .target import flush_subnormals, restore_subnormals
@@ -162,7 +163,9 @@ def propagate(net, examples, rows_pass, rule, step, rows, report, team, turned):
         return INPUT_NOT_FINITE
     # Here, between the barrier behind which all have turned their weights and those behind which
     # another thread may be first to change one.
-    penalties = penalty_of_all(net, rule, turned) if rule.per_row and team.thread == 0 else 0.0
+    penalties = 0.0
+    if rule.per_row and team.thread == 0:
+        penalties = penalty_of_all(net, rule, turned, team.n_threads)
 
     for l in range(1, net.depth + 1):
         if l == 1 and turned:
@@ -217,13 +220,11 @@ def forward_share(net, l, rows, team):
 
 
 @kernel
-def penalty_of_all(net, rule, turned):
+def penalty_of_all(net, rule, turned, n_threads):
     """Cost of the rule's penalties, of the weights of all layers."""
-    total = 0.0
-    for l in range(1, net.depth + 1):
+    total = turned_penalty(net, rule, n_threads) if turned else 0.0
+    for l in range(2 if turned else 1, net.depth + 1):
         layer = layer_of(net, l)
-        weights, at, count = net.parameters, layer.weights, layer.biases - layer.weights
-        if l == 1 and turned:  # with its padding, which is 0
-            weights, at, count = net.turned, 0, layer_of(net, 0).neurons * layer.row_step
-        total += penalty(weights, at, count, rule.l1, rule.l2)
+        count = layer.biases - layer.weights
+        total += penalty(net.parameters, layer.weights, count, rule.l1, rule.l2)
     return total

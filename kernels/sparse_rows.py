@@ -20,8 +20,20 @@ from .matmul import SKIP_ROWS
 from .matrix import matrix, pack, transpose
 from .net import a_matrix, layer_of
 from .row_tile import add_row_multiples, FEW_VECTORS, row_tile
-from .simd import advance, broadcast, lanes, load, parts, store, store_first
+from .simd import (
+    absolute,
+    advance,
+    broadcast,
+    fma,
+    lanes,
+    load,
+    parts,
+    store,
+    store_first,
+    sum_lanes,
+)
 from .target import VECTOR_BYTES
+from .threads import share_of
 from .updates import is_plain, Slice, update
 from .zeros import list_row, places_in
 
@@ -59,40 +71,63 @@ def _numbers(net, trainee, slot):
 
 
 @inlined
-def _turned(net, slot):
-    """The same, transposed: n_0 rows."""
-    return advance(net.turned, slot * layer_of(net, 0).neurons * layer_of(net, 1).row_step)
+def _turned(net, slot, first):
+    """The same, transposed: n_0 rows of whole vectors, of a thread's neurons from `first` on.
+
+    Each thread's rows lie together. Where theirs took turns, the processor fetched the next one's
+    with each: two threads took four times as long as one.
+    """
+    n_0 = layer_of(net, 0).neurons
+    return advance(net.turned, (slot * layer_of(net, 1).row_step + first) * n_0)
+
+
+@inlined
+def _row_step(net, first, last):
+    return parts(max(1, last - first), lanes(net.arena)) * lanes(net.arena)
 
 
 @kernel
 def turn_weights(net, trainee, first, last):
     """Transpose W^1 and its state to the arena, of neurons first .. last-1."""
-    layer, n_0, width = layer_of(net, 1), layer_of(net, 0).neurons, lanes(net.arena)
+    layer, n_0, step = layer_of(net, 1), layer_of(net, 0).neurons, _row_step(net, first, last)
     for slot in range(1 + trainee.slots if first < last else 0):
         at = layer.weights + first * n_0
         W = matrix(_numbers(net, trainee, slot), at, last - first, n_0, n_0)
-        pack(transpose(W), advance(_turned(net, slot), first), layer.row_step)
-    # What pads a row beyond whole vectors: the penalties' cost is summed over all that lies there.
-    padding = parts(last, width) * width if last == layer.neurons else layer.row_step
-    for k in range(n_0):
-        for j in range(padding, layer.row_step, width):
-            store(net.turned, k * layer.row_step + j, broadcast(net.arena, 0))
+        pack(transpose(W), _turned(net, slot, first), step)
 
 
 @kernel
 def turn_weights_back(net, trainee, first, last):
     """Transpose them back, a vector of neurons after the other: what lies behind stays as it is."""
     layer, n_0, width = layer_of(net, 1), layer_of(net, 0).neurons, lanes(net.arena)
-    step = parts(n_0, width) * width
+    padded = parts(n_0, width) * width
     for slot in range(1 + trainee.slots):
         W = advance(_numbers(net, trainee, slot), layer.weights)
         for j in range(first, last, width):
             neurons = min(width, last - j)
-            W_T = matrix(_turned(net, slot), j, n_0, neurons, layer.row_step)
-            block = pack(transpose(W_T), net.block, step)
+            start, step = j - first, _row_step(net, first, last)
+            W_T = matrix(_turned(net, slot, first), start, n_0, neurons, step)
+            block = pack(transpose(W_T), net.block, padded)
             for i in range(neurons):
                 for k in range(0, n_0, width):
-                    store_first(W, (j + i) * n_0 + k, load(block.data, i * step + k), n_0 - k)
+                    store_first(W, (j + i) * n_0 + k, load(block.data, i * padded + k), n_0 - k)
+
+
+@kernel
+def turned_penalty(net, rule, n_threads):
+    """Cost of the rule's penalties of W^1, summed in an order that all shares of it have."""
+    n, n_0, width = layer_of(net, 1).neurons, layer_of(net, 0).neurons, lanes(net.arena)
+    total = 0.0
+    for thread in range(n_threads):
+        first, last = share_of(n, width, thread, n_threads)
+        weights, step = _turned(net, 0, first), _row_step(net, first, last)
+        for j in range(0, last - first, width):
+            squares, lengths = broadcast(net.arena, 0), broadcast(net.arena, 0)
+            for k in range(n_0):
+                w = load(weights, k * step + j)
+                squares, lengths = fma(w, w, squares), lengths + absolute(w)
+            total += rule.l2 / 2 * sum_lanes(squares) + rule.l1 * sum_lanes(lengths)
+    return total
 
 
 @kernel
@@ -109,6 +144,7 @@ def list_rows(net, rows):
 def weigh_sparse_rows(net, rows, first, last):
     """z^1 = a^0 (W^1)^T of neurons first .. last-1, still without b^1."""
     a_0, layer = a_matrix(net, 0, rows), layer_of(net, 1)
+    W_T, step = _turned(net, 0, first), _row_step(net, first, last)
     most = FEW_VECTORS * lanes(net.arena)
     for r in range(rows):
         places, a = _list_of_row(net, r), advance(a_0.data, r * a_0.row_step)
@@ -116,50 +152,45 @@ def weigh_sparse_rows(net, rows, first, last):
         for j in range(first, last, most):
             row_tile(
                 min(most, last - j), advance(places, PLACES), places[COUNT],
-                a, advance(net.turned, j), layer.row_step, advance(z, j), a,
+                a, advance(W_T, j - first), step, advance(z, j), a,
             )  # fmt: skip
-
-
-@inlined
-def _fill(memory, start, rows, columns, step, factor):
-    """Multiply numbers by a factor; by 0 they become 0, whatever they were."""
-    for r in range(rows):
-        for i in range(start + r * step, start + r * step + columns, lanes(memory)):
-            x = broadcast(memory, 0) if factor == 0.0 else load(memory, i) * factor
-            store(memory, i, x)
 
 
 @kernel
 def descend_sparse_rows(net, trainee, rule, numbers, rows, first, last):
     """BP4 of neurons first .. last-1 of layer 1, applied to the turned weights."""
-    layer, n_0, width = layer_of(net, 1), layer_of(net, 0).neurons, lanes(net.arena)
-    step, plain = layer.row_step, is_plain(rule)
-    columns = parts(max(1, last - first), width) * width
-    inputs = max(1, CACHED_BYTES // (columns * (VECTOR_BYTES // width)))
+    n_0, step, plain = layer_of(net, 0).neurons, _row_step(net, first, last), is_plain(rule)
+    W_T = _turned(net, 0, first)
+    inputs = max(1, CACHED_BYTES * lanes(net.arena) // (step * VECTOR_BYTES))
     if plain and numbers.decay == 1.0:  # only weights that change are looked at
         inputs = n_0
     for r in range(rows):
         _list_of_row(net, r)[DONE] = 0
     for k in range(0, n_0 if first < last else 0, inputs):
-        k_end, at = min(k + inputs, n_0), k * step + first
+        k_end = min(k + inputs, n_0)
+        at, count = k * step, (k_end - k) * step
         if plain:
             if numbers.decay != 1.0:
-                _fill(net.turned, at, k_end - k, columns, step, numbers.decay)
-            add_products(net, rows, first, last, k_end, -numbers.rate, net.turned, first, step)
+                _scale(advance(W_T, at), count, numbers.decay)
+            add_products(net, rows, first, last, k_end, -numbers.rate, W_T, step)
         else:
-            _fill(net.block, 0, k_end - k, columns, columns, 0.0)
-            add_products(net, rows, first, last, k_end, 1.0, net.block, -k * columns, columns)
-            w, m, v = _turned(net, 0), _turned(net, 1), _turned(net, 2)
-            where = Slice(advance(w, at), net.block, advance(m, at), advance(v, at))
-            update(rule, numbers, where, k_end - k, columns, step)
+            _scale(net.block, count, 0.0)
+            add_products(net, rows, first, last, k_end, 1.0, advance(net.block, -at), step)
+            m, v = _turned(net, 1, first), _turned(net, 2, first)
+            where = Slice(advance(W_T, at), net.block, advance(m, at), advance(v, at))
+            update(rule, numbers, where, 1, count, count)
+
+
+@inlined
+def _scale(x, count, factor):
+    """Multiply whole vectors by a factor; by 0 they become 0, whatever they were."""
+    for i in range(0, count, lanes(x)):
+        store(x, i, broadcast(x, 0) if factor == 0.0 else load(x, i) * factor)
 
 
 @kernel
-def add_products(net, rows, first, last, k_end, factor, memory, start, step):
-    """Add factor a^0_k delta^1 for each place k below k_end that is not done with.
-
-    To what lies in memory from `start` on, a row for each input, `step` apart.
-    """
+def add_products(net, rows, first, last, k_end, factor, sums, step):
+    """Add factor a^0_k delta^1 to row k of `sums`, for places k below k_end not done with yet."""
     a_0, layer = a_matrix(net, 0, rows), layer_of(net, 1)
     most = FEW_VECTORS * lanes(net.arena)
     for r in range(rows):
@@ -176,5 +207,5 @@ def add_products(net, rows, first, last, k_end, factor, memory, start, step):
         for j in range(first, last, most):
             add_row_multiples(
                 min(most, last - j), advance(places, PLACES + done), end - done,
-                a, factor, advance(delta, j), advance(memory, start + j - first), step,
+                a, factor, advance(delta, j), advance(sums, j - first), step,
             )  # fmt: skip

@@ -79,7 +79,12 @@ def wait_for_all(team):
 @kernel
 def share(count, unit, team):
     """(first, last) of this thread's part of range(count), cut at multiples of `unit`."""
-    thread, n_threads = team.thread, team.n_threads
+    return share_of(count, unit, team.thread, team.n_threads)
+
+
+@kernel
+def share_of(count, unit, thread, n_threads):
+    """The same of any thread."""
     if n_threads == 1:
         return 0, count
     units = (count + unit - 1) // unit
