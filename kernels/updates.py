@@ -122,7 +122,10 @@ def _complete(rule, step, at, i, count):
 
 @kernel
 def _weight_and_gradient(step, at, i, count):
-    return load_first(at.w, i, count) * step.decay, load_first(at.g, i, count)
+    """The weight as it shrinks, and the gradient of C + l2/2 w^2; without l2 w may be infinite."""
+    w = load_first(at.w, i, count)
+    counted = select(broadcast_like(w, step.l2) > 0, w, broadcast_like(w, 0))
+    return w * step.decay, fma(counted, step.l2, load_first(at.g, i, count))
 
 
 @inlined
@@ -206,8 +209,9 @@ def update(rule, step, at, rows, columns, row_step):
     """
     if columns == row_step:  # rows follow each other without a gap
         rows, columns = 1, rows * columns
-    if step.scale != 1.0 or step.l1 != 0.0 or step.l2 != 0.0:
+    if step.scale != 1.0 or step.l1 != 0.0:
         _along(_complete, rule, step, at, rows, columns, row_step)
+        step = Step(step.rate, step.root, 1.0, step.decay, 0.0, 0.0)
     if rule.optimizer == SGD and rule.momentum == 0.0:
         _along(_sgd, rule, step, at, rows, columns, row_step)
     elif rule.optimizer == SGD:
