@@ -41,7 +41,7 @@ from .matrix import (
 from .net import a_matrix, delta_matrix, layer_of, weight_matrix
 from .prefetch import ask_to_write
 from .simd import advance, lanes, parts
-from .sparse_rows import descend_sparse_rows
+from .sparse_rows import descend_sparse_rows, turned_neurons
 from .threads import share, wait_for_all
 from .tiles import OUTER_VECTORS
 from .updates import (
@@ -88,7 +88,7 @@ def descend(net, trainee, rows_pass, rule, rate, t, rows, team, turned):
         # W^l may change only when all of delta^(l-1) has been computed from it.
         propagate_below(net, rows_pass, l, rows, team)
         if l == 1 and turned:
-            first, last = share(layer_of(net, 1).neurons, lanes(net.arena), team)
+            first, last = turned_neurons(net, team)
             descend_sparse_rows(net, trainee, rule, numbers, rows, first, last)
             descend_biases(net, trainee, rule, numbers, 1, rows, first, last)
             break

@@ -34,6 +34,7 @@ from .sparse_rows import (
     suits_sparse_rows,
     turn_weights,
     turn_weights_back,
+    turned_neurons,
     turned_penalty,
     weigh_sparse_rows,
 )
@@ -92,7 +93,7 @@ def train(table, model, data, rows_pass, rule, first_step, last_step, report, te
     mode = flush_subnormals()
     status = OK
     turned = rows_pass.is_sparse != 0 and suits_sparse_rows(net, rule, rows_pass.batch_size)
-    own_first, own_last = share(layer_of(net, 1).neurons, lanes(net.arena), team)
+    own_first, own_last = turned_neurons(net, team)
     if turned:
         turn_weights(net, trainee, own_first, own_last)
     for step in range(first_step, last_step):
@@ -169,7 +170,7 @@ def propagate(net, examples, rows_pass, rule, step, rows, report, team, turned):
 
     for l in range(1, net.depth + 1):
         if l == 1 and turned:
-            first, last = share(layer_of(net, 1).neurons, lanes(net.arena), team)
+            first, last = turned_neurons(net, team)
             list_rows(net, rows)
             weigh_sparse_rows(net, rows, first, last)
             activate_layer(net, layer_of(net, 1), rows, first, last)

@@ -33,7 +33,7 @@ from .simd import (
     sum_lanes,
 )
 from .target import VECTOR_BYTES
-from .threads import share_of
+from .threads import share, share_of
 from .updates import is_plain, Slice, update
 from .zeros import list_row, places_in
 
@@ -56,6 +56,12 @@ def suits_sparse_rows(net, rule, batch_size):
         return False
     is_many = batch_size >= LISTED_FROM and layer_of(net, 1).neurons >= SKIP_ROWS
     return is_plain(rule) or (batch_size >= SPARSE_ROWS_FROM and not is_many)
+
+
+@inlined
+def turned_neurons(net, team):
+    """This thread's neurons of layer 1: whole vectors, so that columns of W^T are its alone."""
+    return share(layer_of(net, 1).neurons, lanes(net.arena), team)
 
 
 @inlined
