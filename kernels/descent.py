@@ -26,7 +26,7 @@ from .listed import (
     suits_lists,
     transpose_and_list,
 )
-from .matmul import FEW_COLUMNS, matmul
+from .matmul import columns_at_once, FEW_COLUMNS, matmul
 from .matrix import (
     column_range,
     Matrix,
@@ -222,7 +222,7 @@ def block_neurons(a_below, neurons):
     while most > 1 and most * a_below.columns > BLOCK_SIZE:
         most //= 2
     if has_lists(a_below):
-        most = PANEL_COLUMNS
+        most = min(PANEL_COLUMNS, columns_at_once(a_below, a_below.rows))
     neurons = max(1, neurons)  # a thread may have none
     return parts(neurons, parts(neurons, most))
 

@@ -114,7 +114,7 @@ def forward_block(net, a_0, rows):
         n = layer.neurons
         is_few = net.packs_weights and suits_row_lists(a_below, n)
         if is_few:  # the first rows tell: the memory has been asked for them
-            skips = has_zeros(row_range(a_below, 0, 2), a_below.row_step, SKIP_SHARE)
+            skips = has_zeros(row_range(a_below, 0, 2), SKIP_SHARE)
         else:
             skips = skips_zeros(a_below, n)
         W_T, z = packed_weights(net, l), z_matrix(net, l, rows)

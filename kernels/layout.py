@@ -32,7 +32,7 @@ from .activations import FROM_A
 from .matmul import ROOM, SKIP_DEPTH
 from .matrix import PANEL_COLUMNS, PANEL_DEPTH, PANEL_SIZE
 from .target import ALIGNMENT, VECTOR_BYTES
-from .zeros import LIST_BYTES, LIST_ROWS
+from .zeros import LIST_BYTES
 
 BLOCK_ROWS = 128  # rows at a time in inference and full-batch gradients: arenas stay in cache
 # Rows that begin so many bytes apart fall into few sets of the caches and drive each other out:
@@ -177,7 +177,7 @@ def plan(sizes, activations, loss, rows, dtype, threads=1, *, trains=False, keep
     row_weights, row_costs, row_hits = place(rows), place(rows), place(rows)
 
     inputs, padded = max(sizes[:-1]), -(-rows // line) * line
-    lists = -(-rows // PANEL_DEPTH) * -(-inputs // LIST_ROWS) * LIST_BYTES // 4
+    lists = -(-rows // PANEL_DEPTH) * inputs * LIST_BYTES // 4
 
     def place_batch():
         return place(rows * layers[0].row_step), place(padded * (inputs + PANEL_COLUMNS) + lists)

@@ -1,7 +1,6 @@
 """BP4 where many inputs are 0, by lists (zeros.py): nabla_w^T = (a^(l-1))^T delta^l.
 
-Two inputs side by side are 0 in the same rows, as two pixels are in most digits. So all threads
-together transpose a^(l-1), and list for each pair of inputs the rows where one of them is not 0.
+All threads together transpose a^(l-1), and list for each input the rows where it is not 0.
 nabla_w^T comes out, by blocks of some neurons, and is transposed in cache. It has the same bits.
 """
 
@@ -20,12 +19,13 @@ from .matrix import (
     transpose,
 )
 from .simd import advance, lanes, parts
-from .zeros import has_zeros, list_of, list_places, LIST_ROWS
+from .tiles import OUTER_VECTORS
+from .zeros import has_zeros, list_of, list_places
 
 LISTED_FROM = 2 * SKIP_ROWS  # rows; for 32 rows of 784 -> 100 lists cost 7 us more than they save
-# Share of places that must be 0 in pairs of inputs; at a third, as in [64, 100, 10], lists take an
-# eighth longer than dense tiles.
-LISTED_SHARE = 0.5
+# Where nothing is 0, lists make a product at so much of the speed of dense tiles; less where
+# neurons leave a panel's vectors empty, since one of three takes as long as one of four.
+LISTED_SPEED = 0.58
 LISTED_INPUTS = BLOCK_SIZE // 2 // PANEL_COLUMNS  # of a block: nabla_w and its transpose fit
 
 
@@ -33,7 +33,9 @@ LISTED_INPUTS = BLOCK_SIZE // 2 // PANEL_COLUMNS  # of a block: nabla_w and its 
 def suits_lists(a_below, neurons):
     """Whether it pays to leave the zeros of a^(l-1) out of the gradient of so many neurons."""
     is_large = a_below.rows >= LISTED_FROM and a_below.columns >= SKIP_DEPTH
-    return is_large and neurons >= SKIP_ROWS and has_zeros(a_below, 1, LISTED_SHARE)
+    width = lanes(a_below.data)
+    filled = parts(neurons, width) / (OUTER_VECTORS * parts(neurons, OUTER_VECTORS * width))
+    return is_large and neurons >= SKIP_ROWS and has_zeros(a_below, 1 - LISTED_SPEED * filled)
 
 
 @inlined
@@ -59,7 +61,7 @@ def transpose_and_list(net, a_below, first, last):
 
 @inlined
 def lists_from(listed, first):
-    """Lists of the first stretch of rows, for inputs from `first` on, an even number.
+    """Lists of the first stretch of rows, for inputs from `first` on.
 
     They lie behind the transposed numbers, and those of the next stretch behind them.
     """
@@ -69,7 +71,7 @@ def lists_from(listed, first):
 @inlined
 def next_stretch(lists, n_below):
     """Lists of the next PANEL_DEPTH rows."""
-    return list_of(lists, parts(n_below, LIST_ROWS) * LIST_ROWS)
+    return list_of(lists, n_below)
 
 
 @kernel

@@ -30,7 +30,6 @@ from .emit import (
     VectorType,
 )
 from .target import VECTOR_BYTES
-from .zeros import LIST_ROWS
 
 _REGISTERS = 32 if VECTOR_BYTES == 64 else 16
 
@@ -46,8 +45,8 @@ OUTER_VECTORS = max(OUTER_ROWS)
 # Instead of so many vectors, of which the last may be part of one: all whole. A masked load takes
 # the place of a multiply-add: 89 against 93 % of the FMA peak.
 WHOLE = OUTER_VECTORS + 1
-# Of a tile that runs over a list, in two panels where depth is small enough for both to stay in the
-# cache: 64 -> 100 in float64, 13 vectors, at 0.83 of the time of four tiles with four at most.
+# Of a tile that runs over a list, in several panels where depth is small enough for all of them to
+# stay in the cache.
 LISTED_VECTORS = 2 * OUTER_VECTORS
 DOT_ROWS = max(DOT_COLUMNS)
 
@@ -114,7 +113,7 @@ def _emit_outer_tiles(builder, vector, shapes, arguments, depth, place, b_panel=
             b_k = builder.gep(b, [builder.mul(k, b_row)])
             b_vectors = []
             for j, mask in enumerate(masks):
-                if b_panel is not None and j == OUTER_VECTORS:
+                if b_panel is not None and j > 0 and j % OUTER_VECTORS == 0:
                     b_k = builder.gep(b_k, [builder.sub(b_panel, _INT(OUTER_VECTORS * lanes))])
                 b_j = builder.gep(b_k, [_INT(j * lanes)])
                 b_vectors.append(emit_load(builder, b_j, vector, mask if b_panel is None else None))
@@ -161,32 +160,29 @@ def outer_tile(
 
 
 @intrinsic
-def outer_tile_at(
-    typingctx, rows, columns, places, a, a_row, a_column, b, b_panel, alpha, beta, c, c_row
-):
-    """The same for LIST_ROWS rows, over the places of a list (zeros.py), or for one alone.
+def outer_tile_at(typingctx, columns, places, a, a_column, b, b_panel, alpha, beta, c):
+    """The same for one row, over the places of its list (zeros.py).
 
-    Of a packed B two panels, between whose beginnings lie `b_panel` numbers; for one row, one.
+    At most LISTED_VECTORS vectors of columns, of a packed B: between the beginnings of its panels
+    lie `b_panel` numbers.
     """
     vector = llvm_type(VectorType(a.dtype))
 
     def emit(context, builder, signature, arguments):
-        rows, columns, places, a, a_row, a_column, b, b_panel, *others = arguments
-        b_row = _INT(OUTER_VECTORS * vector.count)
-        others = [a, a_row, a_column, b, b_row, *others]
-        shapes = [(LIST_ROWS, j) for j in range(1, LISTED_VECTORS + 1)]
-        shapes += [(1, j) for j in OUTER_ROWS]  # a last row may be alone
-        depth = emit_place(builder, places, _INT(0))
+        columns, places, a, a_column, b, b_panel, alpha, beta, c = arguments
+        zero, b_row = _INT(0), _INT(OUTER_VECTORS * vector.count)
+        full = [_INT(1), columns, a, zero, a_column, b, b_row, alpha, beta, c, zero]
+        shapes = [(1, j) for j in range(1, LISTED_VECTORS + 1)]
+        depth = emit_place(builder, places, zero)
 
         def place(n):
             return emit_place(builder, places, builder.add(n, _INT(1)))
 
-        _emit_outer_tiles(builder, vector, shapes, [rows, columns, *others], depth, place, b_panel)
+        _emit_outer_tiles(builder, vector, shapes, full, depth, place, b_panel)
         return context.get_dummy_value()
 
     size = types.intp
-    arguments = (size, size, places, a, size, size, b, size, a.dtype, a.dtype, c, size)
-    return types.void(*arguments), emit
+    return types.void(size, places, a, size, b, size, a.dtype, a.dtype, c), emit
 
 
 def _emit_dot_tiles(builder, vector, shapes, arguments, count, place):

@@ -20,7 +20,7 @@ from fastbp.kernels.matrix import matrix, PANEL_DEPTH, transpose
 from fastbp.kernels.row_tile import FEW_VECTORS
 from fastbp.kernels.simd import pointer
 from fastbp.kernels.target import VECTOR_BYTES
-from fastbp.kernels.zeros import has_zeros, LIST_BYTES, list_places, LIST_ROWS
+from fastbp.kernels.zeros import has_zeros, LIST_BYTES, list_places
 
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
 # From so many rows on matmul looks for zeros (SKIP_ROWS); below, it computes the same bits.
@@ -92,10 +92,10 @@ def test_zeros_are_left_out(dtype, rows, left_out, transposed):
 
 
 @kernel
-def look(a, partner, lists):
+def look(a, lists):
     A = matrix(a, 0, a.shape[0], a.shape[1], a.shape[1])
     list_places(A, pointer(lists, 0))
-    return has_zeros(A, partner, SKIP_SHARE)
+    return has_zeros(A, SKIP_SHARE)
 
 
 @DTYPES
@@ -105,33 +105,27 @@ def look(a, partner, lists):
     zeros=st.sampled_from([0, 0.3, 0.8, 0.98, 1]),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_lists_name_the_places_where_a_pair_of_rows_is_not_0(dtype, rows, columns, zeros, seed):
+def test_lists_name_the_places_where_a_row_is_not_0(dtype, rows, columns, zeros, seed):
     rng = np.random.default_rng(seed)
     A = rng.choice([-0.0, 0.0], (rows, columns)).astype(dtype)
     filled = rng.random(A.shape) >= zeros
     A[filled] = rng.choice([1, -2, np.nan, np.inf, 5e-324, np.finfo(dtype).tiny], filled.sum())
-    pairs = -(-rows // LIST_ROWS)
     guarded = Guarded()
-    lists = guarded.array(np.zeros(pairs * LIST_BYTES // A.itemsize, dtype))
-    look(guarded.array(A), 1, lists)
+    lists = guarded.array(np.zeros(rows * LIST_BYTES // A.itemsize, dtype))
+    look(guarded.array(A), lists)
     guarded.check()
-    for pair, found in enumerate(lists.view(np.uint8).reshape(pairs, LIST_BYTES)):
-        expected = np.flatnonzero((A[2 * pair : 2 * pair + 2] != 0).any(axis=0))
-        assert_array_equal(found[1 : 1 + found[0]], expected)
+    for row, found in zip(A, lists.view(np.uint8).reshape(rows, LIST_BYTES), strict=True):
+        assert_array_equal(found[1 : 1 + found[0]], np.flatnonzero(row))
 
 
 @DTYPES
 def test_a_third_of_the_places_tells(dtype):
-    """Zeros of which neighbours have fewer in common do not pay."""
+    """Fewer zeros do not pay."""
     rng = np.random.default_rng(0)
-    lists = np.zeros(20 * LIST_BYTES, dtype)
-    for zeros, expected in [(0, False), (0.5, False), (0.65, True), (1, True)]:
+    lists = np.zeros(40 * LIST_BYTES // np.dtype(dtype).itemsize, dtype)
+    for zeros, expected in [(0, False), (0.25, False), (0.42, True), (1, True)]:
         A = (rng.random((40, 128)) >= zeros).astype(dtype)
-        for partner in (1, A.shape[1]):
-            assert look(A, partner, lists) == expected
-    in_other_places = np.tile(np.eye(2, dtype=dtype), (20, 64))  # half are 0, no pair is
-    assert not look(in_other_places, 1, lists)
-    assert not look(in_other_places, 128, lists)
+        assert look(A, lists) == expected
 
 
 @kernel
@@ -205,6 +199,7 @@ SHAPES = pytest.mark.parametrize(
         ([301, 129, 33, 4], 131, 131),  # two stretches of rows, odd numbers of inputs
         ([65, 24, 3], 96, 48),
         ([2100, 30, 2], 60, 60),  # three blocks of inputs
+        ([300, 150, 4], 100, 50),  # in float32 panels of so few rows could be wider than a block
     ],
 )
 OPTIMIZERS = {
@@ -217,12 +212,14 @@ OPTIMIZERS = {
 
 @SHAPES
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_steps_are_those_of_the_reference(optimizer, sizes, rows, batch_size):
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-2), ("float64", 1e-10)])
+def test_steps_are_those_of_the_reference(dtype, tolerance, optimizer, sizes, rows, batch_size):
+    """In float32 an error of Adam's is one of the size of its steps: 0.01."""
     rng = np.random.default_rng(0)
     X, y = digits(rng, rows, sizes[0]), rng.integers(0, sizes[-1], rows)
     ours, reference = OPTIMIZERS[optimizer]
-    net = MLP(sizes, dtype="float64", seed=0)
-    w, rule = net.parameters.copy(), reference()
+    net = MLP(sizes, dtype=dtype, seed=0)
+    w, rule = net.parameters.astype(float), reference()
     hidden = ["relu"] * (len(sizes) - 2)
     for _ in range(2):
         for first in range(0, rows, batch_size):
@@ -234,7 +231,7 @@ def test_steps_are_those_of_the_reference(optimizer, sizes, rows, batch_size):
             )[1]
             w = rule.step(w, g)
     net.fit(X, y, epochs=2, batch_size=batch_size, optimizer=ours, shuffle=False, l2=1e-3)
-    assert max_error(net.parameters, w) < 1e-10
+    assert max_error(net.parameters, w) < tolerance
 
 
 @pytest.mark.usefixtures("batches")
