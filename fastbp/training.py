@@ -72,7 +72,7 @@ class Training:
         self.is_sparse = int(is_mostly_zero(data.X, self.steps))
         self.natural = np.arange(self.rows, dtype=np.int64)
         self.order = self.natural.copy()
-        self.report = np.zeros(4)
+        self.report = np.zeros((1, 4))
         self.schedule = settings.optimizer.schedule
         self.expansion: Expansion | None = None
         if settings.augment is not None:
@@ -150,7 +150,7 @@ class Training:
             if status == epoch_kernel.INPUT_NOT_FINITE:
                 raise NotFinite
             if status == epoch_kernel.COST_NOT_FINITE:
-                self.diverge("the loss", int(self.report[epoch_kernel.FAILED_STEP]) + 1, rates)
+                self.diverge("the loss", int(self.report[0, epoch_kernel.FAILED_STEP]) + 1, rates)
             memory.steps = steps_before + last
             progress.advance(min(last * size, self.rows) - first * size)
             self.interrupts.check()
@@ -158,7 +158,7 @@ class Training:
         # The last update has had no cost computed after it.
         if not all_finite(self.net.parameters):
             self.diverge("a parameter", self.steps, rates)
-        cost, weight, hits = self.report[:3].tolist()
+        cost, weight, hits = self.report[0, :3].tolist()
         logs = {"loss": cost / weight}
         if counts_hits(self.net.architecture, self.data):
             logs["accuracy"] = hits / weight
@@ -170,10 +170,10 @@ class Training:
     def make_steps(self, first: int, last: int, rates: Array, steps_before: int) -> int:
         """Make steps first..last-1 of a pass; return the kernel's status."""
         scratch, settings = self.scratch, self.settings
-        rows_pass = epoch_kernel.Pass(
-            read_only(self.order),
+        passes = epoch_kernel.Passes(
+            read_only(self.order[np.newaxis]),
             settings.batch_size,
-            rates,
+            rates[np.newaxis],
             settings.dropout,
             steps_before,
             self.memory.seed,
@@ -189,7 +189,7 @@ class Training:
                 team = epoch_kernel.Team(scratch.barrier, thread, threads)
                 return int(
                     epoch_kernel.train(
-                        table, model, data, rows_pass, settings.rule, first, last, self.report, team
+                        table, model, data, passes, settings.rule, first, last, self.report, team
                     )
                 )
 

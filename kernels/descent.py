@@ -78,7 +78,7 @@ def penalty_factor(net, rule, rows):
 
 
 @inlined
-def descend(net, trainee, rows_pass, rule, rate, t, rows, team, turned):
+def descend(net, trainee, passes, rule, rate, t, rows, team, turned):
     """BP2 to BP4 from the last layer down; each block of the gradient is applied at once.
 
     `turned`: layer 1 is trained by lists (sparse_rows.py).
@@ -86,7 +86,7 @@ def descend(net, trainee, rows_pass, rule, rate, t, rows, team, turned):
     numbers = begin_step(rule, rate, t, 1.0, penalty_factor(net, rule, rows))
     for l in range(net.depth, 0, -1):
         # W^l may change only when all of delta^(l-1) has been computed from it.
-        propagate_below(net, rows_pass, l, rows, team)
+        propagate_below(net, passes, l, rows, team)
         if l == 1 and turned:
             first, last = turned_neurons(net, team)
             descend_sparse_rows(net, trainee, rule, numbers, rows, first, last)
@@ -103,12 +103,12 @@ def descend(net, trainee, rows_pass, rule, rate, t, rows, team, turned):
 
 
 @inlined
-def descend_clipped(net, trainee, rows_pass, rule, rate, t, rows, team):
+def descend_clipped(net, trainee, passes, rule, rate, t, rows, team):
     """BP2 to BP4 into the stored gradient; then its norm, and the update by the clipped one."""
     nabla = trainee.gradient
     factor = penalty_factor(net, rule, rows)
     for l in range(net.depth, 0, -1):
-        propagate_below(net, rows_pass, l, rows, team)
+        propagate_below(net, passes, l, rows, team)
         layer, a_below = layer_of(net, l), a_matrix(net, l - 1, rows)
         first, last = own_neurons(net, l, team)
         store_gradient(net, a_below, l, rows, first, last, nabla, False)
@@ -158,11 +158,11 @@ def update_biases(net, trainee, rule, numbers, layer, first, last, nabla_b):
 
 
 @inlined
-def propagate_below(net, rows_pass, l, rows, team):
+def propagate_below(net, passes, l, rows, team):
     """BP2: this thread's share of delta^(l-1), where there is one."""
     if l > 1:
         first, last = share(layer_of(net, l - 1).neurons, lanes(net.arena), team)
-        error_below(net, l, rows, first, last, rows_pass.dropout[l - 1] > 0.0)
+        error_below(net, l, rows, first, last, passes.dropout[l - 1] > 0.0)
         wait_for_all(team)
 
 

@@ -1,4 +1,4 @@
-"""The mini-batch loop: gather, forward, backward, update, for steps of one pass over the rows.
+"""The mini-batch loop: gather, forward, backward, update, for steps of passes over the rows.
 
 Every thread of a team runs `train` on the same arrays. In each phase it computes its share of
 the outputs, and waits for the others where the next phase reads them. A thread owns neurons
@@ -59,17 +59,26 @@ class Model(NamedTuple):
     arena: np.ndarray  # (plan.size,)
 
 
-class Pass(NamedTuple):
-    """One pass over the rows: which, in which order, with which learning rates."""
+class Passes(NamedTuple):
+    """Passes over the rows: which, in which order, with which learning rates."""
 
-    order: np.ndarray  # (n,) int64, rows of the data
+    order: np.ndarray  # (passes, n) int64, rows of the data
     batch_size: int
-    rates: np.ndarray  # (steps,) float64, learning rate of each step
+    rates: np.ndarray  # (passes, steps) float64, learning rate of each step
     dropout: np.ndarray  # (L + 1,) float64, rate of each a^l; 0 for the input and the output
-    steps_before: int  # optimizer steps taken before this pass
+    steps_before: int  # optimizer steps taken before these passes
     seed: int  # key of the dropout masks
     endure: int = 0  # go on where the cost is not finite
     is_sparse: int = 0  # X is mostly 0
+
+
+class Batch(NamedTuple):
+    """Which rows a step is made with."""
+
+    e: int  # the pass
+    first: int  # of its order
+    rows: int
+    t: int  # optimizer steps with this one: 1, 2, ...
 
 
 class Team(NamedTuple):
@@ -81,8 +90,12 @@ class Team(NamedTuple):
 
 
 @kernel
-def train(table, model, data, rows_pass, rule, first_step, last_step, report, team):
-    """Take steps first_step .. last_step-1 of a pass; report (4,) or (6,) float64 is added to."""
+def train(table, model, data, passes, rule, first_step, last_step, reports, team):
+    """Take steps first_step .. last_step-1 of the passes, counted through.
+
+    A call from Python costs 6 us, a third of an epoch of a very small problem: hence several
+    passes. Each has its row of `reports`, (passes, 4) or (passes, 6) float64, which is added to.
+    """
     net = open_net(table, model.parameters, model.arena, team.thread, 0)
     examples = open_data(data)
     n_parameters = model.parameters.size
@@ -92,71 +105,51 @@ def train(table, model, data, rows_pass, rule, first_step, last_step, report, te
     trainee = Trainee(state, second_state, pointer(model.gradient, 0), n_parameters, slots)
     mode = flush_subnormals()
     status = OK
-    turned = rows_pass.is_sparse != 0 and suits_sparse_rows(net, rule, rows_pass.batch_size)
+    turned = passes.is_sparse != 0 and suits_sparse_rows(net, rule, passes.batch_size)
     own_first, own_last = turned_neurons(net, team)
     if turned:
         turn_weights(net, trainee, own_first, own_last)
     for step in range(first_step, last_step):
-        rows = min(rows_pass.batch_size, rows_pass.order.size - step * rows_pass.batch_size)
-        status = propagate(net, examples, rows_pass, rule, step, rows, report, team, turned)
+        e, of_pass = step // passes.rates.shape[1], step % passes.rates.shape[1]
+        first = of_pass * passes.batch_size
+        rows = min(passes.batch_size, passes.order.shape[1] - first)
+        t = passes.steps_before + step + 1
+        batch = Batch(e, first, rows, t)
+        status = propagate(net, examples, passes, rule, batch, reports, team, turned)
         if status != OK:
-            report[FAILED_STEP] = step
+            reports[e, FAILED_STEP] = of_pass
             break
-        t = rows_pass.steps_before + step + 1
+        rate = passes.rates[e, of_pass]
         if rule.clip_norm > 0.0:
-            descend_clipped(net, trainee, rows_pass, rule, rows_pass.rates[step], t, rows, team)
+            descend_clipped(net, trainee, passes, rule, rate, t, rows, team)
         else:
-            descend(net, trainee, rows_pass, rule, rows_pass.rates[step], t, rows, team, turned)
+            descend(net, trainee, passes, rule, rate, t, rows, team, turned)
     if turned:
         turn_weights_back(net, trainee, own_first, own_last)
     restore_subnormals(mode)
     return status
 
 
-@kernel
-def train_epochs(table, model, data, passes, rule, reports, team):
-    """Make whole passes, one for each row of `passes.order` (epochs, n) and `passes.rates`.
-
-    A call from Python costs 6 us, a third of an epoch of a very small problem. Each pass has its
-    row of `reports`, (epochs, 4) or (epochs, 6).
-    """
-    status, steps = OK, passes.rates.shape[1]
-    for e in range(passes.order.shape[0]):
-        rows_pass = Pass(
-            passes.order[e],
-            passes.batch_size,
-            passes.rates[e],
-            passes.dropout,
-            passes.steps_before + e * steps,
-            passes.seed,
-            passes.endure,
-            passes.is_sparse,
-        )
-        status = train(table, model, data, rows_pass, rule, 0, steps, reports[e], team)
-        if status != OK:
-            break
-    return status
-
-
 @inlined
-def propagate(net, examples, rows_pass, rule, step, rows, report, team, turned):
+def propagate(net, examples, passes, rule, batch, reports, team, turned):
     """Gather a batch, run it forward, and leave delta^L (BP1) in the arena.
 
     `turned`: layer 1 is trained by lists (sparse_rows.py).
     """
+    rows, e = batch.rows, batch.e
     first_row, last_row = share(rows, 1, team)
     first_copied, last_copied = (0, rows) if net.has_copies else (first_row, last_row)
     finite = True
     asks = n_bytes(rows_of(examples, 0, examples.rows)) > CACHED_DATA
     for r in range(first_copied, last_copied):
-        at = step * rows_pass.batch_size + r
-        source = rows_pass.order[at]
+        at = batch.first + r
+        source = passes.order[e, at]
         finite &= gather_row(net, examples, source, r)
         if first_row <= r < last_row:
             gather_target(net, examples, source, r)
         # Afterwards: before, what is gathered now would wait for it, 3 % of [784, 30, 10].
-        if asks and at + ROWS_AHEAD < rows_pass.order.size:
-            prefetch_row(examples, rows_pass.order[at + ROWS_AHEAD])
+        if asks and at + ROWS_AHEAD < passes.order.shape[1]:
+            prefetch_row(examples, passes.order[e, at + ROWS_AHEAD])
     if not finite:
         team.barrier[BAD_INPUT] = 1
     wait_for_all(team)
@@ -177,9 +170,8 @@ def propagate(net, examples, rows_pass, rule, step, rows, report, team, turned):
         else:
             part, a_below, first, last = forward_share(net, l, rows, team)
             forward_layer(part, a_below, l, a_below.rows, first, last)
-        if rows_pass.dropout[l] > 0.0:
-            t = rows_pass.steps_before + step
-            drop(net, l, rows, first, last, rows_pass.dropout[l], rows_pass.seed, t)
+        if passes.dropout[l] > 0.0:
+            drop(net, l, rows, first, last, passes.dropout[l], passes.seed, batch.t - 1)
         wait_for_all(team)
 
     weight = total(net, net.row_weights, rows)
@@ -189,15 +181,15 @@ def propagate(net, examples, rows_pass, rule, step, rows, report, team, turned):
     wait_for_all(team)
 
     cost = total(net, net.row_costs, rows)
-    if not (abs(cost) < np.inf or rows_pass.endure):
+    if not (abs(cost) < np.inf or passes.endure):
         return COST_NOT_FINITE
     if team.thread == 0:
-        report[COST] += cost
-        report[WEIGHT] += weight
-        report[HITS] += total(net, net.row_hits, rows)
+        reports[e, COST] += cost
+        reports[e, WEIGHT] += weight
+        reports[e, HITS] += total(net, net.row_hits, rows)
         if rule.per_row:
-            report[MEAN_COST] += rows * (cost / weight)
-            report[PENALTY] += rows * (penalties / weight)
+            reports[e, MEAN_COST] += rows * (cost / weight)
+            reports[e, PENALTY] += rows * (penalties / weight)
     return OK
 
 

@@ -169,16 +169,16 @@ class Network:
         n_gradient = self.parameters.size if rule.clip_norm else 0
         gradient = self.guarded.array(np.full(n_gradient, np.nan, self.dtype))
         model = epoch.Model(self.parameters, state, gradient, self.arena)
-        rows_pass = epoch.Pass(
-            self.array(order, np.int64),
+        passes = epoch.Passes(
+            self.array(order[np.newaxis], np.int64),
             int(batch_size),
-            self.array(rates, float),
+            self.array(rates[np.newaxis], float),
             self.array(of_layer, float),
             int(steps_before),
             int(seed),
             is_sparse=int(is_sparse),
         )
-        report = self.guarded.array(np.zeros(report_size))
+        report = self.guarded.array(np.zeros((1, report_size)))
         barrier = self.guarded.array(np.zeros(16, np.int64))
         last_step = steps if last_step is None else last_step
 
@@ -188,7 +188,7 @@ class Network:
                 layout.plan_table(self.training_plan),
                 model,
                 data,
-                rows_pass,
+                passes,
                 rule,
                 first_step,
                 last_step,
@@ -203,7 +203,7 @@ class Network:
                 statuses = set(pool.map(call, range(self.threads)))
         self.guarded.check()
         (status,) = statuses  # all threads say the same
-        return Trained(status, self.parameters.copy(), state.copy(), report.copy())
+        return Trained(status, self.parameters.copy(), state.copy(), report[0].copy())
 
 
 def random_vector(rng, sizes, dtype=np.float64):

@@ -336,13 +336,13 @@ def test_calls_grow_while_they_are_short_and_almost_whole():
 @pytest.mark.parametrize(("short", "calls"), [(0, [1] * 14), (np.inf, [1, 3, 4, 4, 2])])
 def test_estimators_make_more_epochs_at_once_while_calls_are_short(monkeypatch, short, calls):
     """At most four, where lack of progress may end it after as many."""
-    train, made = epoch.train_epochs, []
+    train, made = epoch.train, []
 
     def spy(table, model, data, passes, *others):
         made.append(len(passes.order))
         return train(table, model, data, passes, *others)
 
-    monkeypatch.setattr(epoch, "train_epochs", spy)
+    monkeypatch.setattr(epoch, "train", spy)
     monkeypatch.setattr(pace, "SHORT_CALL", short)
     net = Architecture.checked([X.shape[1], 3, 3], "relu", "softmax", "cross_entropy", "float64")
     monkeypatch.setattr(pace, "FLOPS_PER_CALL", 6 * pace.step_work(net, 10))

@@ -30,13 +30,13 @@ def train(rule, *, passes=1, endure=0, weights=None, at_once=False, X=None, y=No
     order = net.array(np.tile(np.arange(ROWS), (passes, 1)), np.int64)
     rates = net.array(np.full((passes, n_steps), 0.01))
     dropout = net.array(np.zeros(3))
-    if at_once:
-        described = epoch.Pass(order, BATCH, rates, dropout, 0, 0, endure)
-        epoch.train_epochs(table, model, data, described, rule, reports, team)
-        return net.parameters, reports
-    for e in range(passes):
-        described = epoch.Pass(order[e], BATCH, rates[e], dropout, e * n_steps, 0, endure)
-        arguments = table, model, data, described, rule, 0, n_steps, reports[e], team
+    for first in range(0, passes, passes if at_once else 1):
+        some = slice(first, None if at_once else first + 1)
+        described = epoch.Passes(
+            order[some], BATCH, rates[some], dropout, first * n_steps, 0, endure
+        )
+        count = len(order[some]) * n_steps
+        arguments = table, model, data, described, rule, 0, count, reports[some], team
         assert epoch.train(*arguments) == epoch.OK
     return net.parameters, reports
 

@@ -143,18 +143,18 @@ class Steps:
             labels, targets = np.empty(0, np.int64), y.astype(np.float32)
         weights = np.empty(0, np.float32)
         self.data = layout.Data(*map(read_only, (X, labels, targets, weights)))
-        self.cell, self.report = cell, np.zeros(4)
+        self.cell, self.report = cell, np.zeros((1, 4))
         self.team = epoch.Team(layout.aligned_zeros(16, np.int64), 0, 1)
 
     def run(self, count: int) -> None:
         """Make so many steps."""
         cell = self.cell
-        order = np.resize(np.arange(cell.rows), count * cell.batch)
-        no_dropout = np.zeros(len(cell.sizes))
-        rows_pass = epoch.Pass(
-            read_only(order), cell.batch, read_only(np.zeros(count)), read_only(no_dropout), 0, 0
+        order = np.resize(np.arange(cell.rows), (1, count * cell.batch))
+        rates, no_dropout = np.zeros((1, count)), np.zeros(len(cell.sizes))
+        passes = epoch.Passes(
+            read_only(order), cell.batch, read_only(rates), read_only(no_dropout), 0, 0
         )
-        arguments = self.table, self.model, self.data, rows_pass, self.rule, 0, count
+        arguments = self.table, self.model, self.data, passes, self.rule, 0, count
         status = epoch.train(*arguments, self.report, self.team)
         assert status == epoch.OK
 

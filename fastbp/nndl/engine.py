@@ -112,10 +112,10 @@ class Engine:
         rows = layout.Data(X, NO_LABELS, targets, NO_WEIGHTS[targets.dtype])
         size = self.workspace.rows
         steps = -(-len(order) // size)
-        rows_pass = epoch.Pass(
-            order=read_only(order),
+        passes = epoch.Passes(
+            order=read_only(order[np.newaxis]),
             batch_size=size,
-            rates=read_only(np.full(steps, eta, np.float64)),
+            rates=read_only(np.full((1, steps), eta, np.float64)),
             dropout=read_only(np.zeros(len(self.net.sizes))),
             steps_before=0,
             seed=0,
@@ -123,15 +123,13 @@ class Engine:
         )
         no_state, no_gradient = np.empty((1, 0)), np.empty(0)
         team = epoch.Team(np.zeros(16, np.int64), 0, 1)
-        rule, report = SGD().rule(0.0, decay, 0.0, 0.0), np.zeros(4)
+        rule, report = SGD().rule(0.0, decay, 0.0, 0.0), np.zeros((1, 4))
         for first, last in self.pace.calls(steps):
 
             def call(parameters: Array, first: int = first, last: int = last) -> int:
                 table, arena = self.workspace.table, self.workspace.arena
                 model = epoch.Model(parameters, no_state, no_gradient, arena)
-                return int(
-                    epoch.train(table, model, rows, rows_pass, rule, first, last, report, team)
-                )
+                return int(epoch.train(table, model, rows, passes, rule, first, last, report, team))
 
             status = interrupts.step(self.pace.is_long, [self.parameters], call)
             with np.errstate(over="ignore", invalid="ignore"):  # a divergence shows in the cost
@@ -139,7 +137,7 @@ class Engine:
             if status == epoch.INPUT_NOT_FINITE:
                 refuse_not_finite(self.data.inputs, "x of the examples")
             if status == epoch.COST_NOT_FINITE:
-                step = int(report[epoch.FAILED_STEP]) + 1
+                step = int(report[0, epoch.FAILED_STEP]) + 1
                 raise DivergenceError("the cost", 1, step, float(eta), History())
             interrupts.check()
 

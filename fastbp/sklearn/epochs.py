@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -98,14 +96,14 @@ class Epochs:
         rates = np.empty((count, self.steps))
         rates[:] = self.optimizer.rates(self.steps)
         reports = np.zeros((count, 6))
-        if self.at_once:
-            passes, steps = self.passes(orders, rates, self.optimizer.t), count * self.steps
-            start = time.perf_counter()
-            self.run(epoch_kernel.train_epochs, self.data, passes, self.rule, reports)
-            self.pace.observe(steps, time.perf_counter() - start)
-            self.optimizer.t += steps
-        else:
-            self.make_steps(orders[0], rates[0], reports[0])
+        passes, steps_before = self.passes(orders, rates), self.optimizer.t
+        for first, last in self.pace.calls(count * self.steps):
+            if self.sparse is None:
+                self.make_steps(self.data, passes, first, last, reports)
+            else:
+                self.make_sparse_steps(orders, rates, first, last, reports)
+            self.optimizer.t = steps_before + last
+            self.interrupts.check()
         return reports
 
     def next_order(self) -> Array:
@@ -119,52 +117,45 @@ class Epochs:
                 raise ZeroDivisionError("Weights sum to zero, can't be normalized")
         return order
 
-    def make_steps(self, order: Array, rates: Array, report: Array) -> None:
-        """Make an epoch's steps in several calls, between which Ctrl-C is heard."""
-        rows_pass = self.passes(order, rates, self.optimizer.t)
-        for first, last in self.pace.calls(self.steps):
-            if self.sparse is None:
-                self.run(epoch_kernel.train, self.data, rows_pass, self.rule, first, last, report)
-            else:
-                self.make_sparse_steps(order, rates, first, last, report)
-            self.optimizer.t += last - first
-            self.interrupts.check()
-
     def make_sparse_steps(
-        self, order: Array, rates: Array, first: int, last: int, report: Array
+        self, orders: Array, rates: Array, first: int, last: int, reports: Array
     ) -> None:
-        """Make steps first..last-1 on rows that become dense for now, in the order of their use."""
-        rows = order[first * self.batch_size : last * self.batch_size]
+        """Make steps of one epoch on rows that become dense for now, in the order of their use."""
+        rows = orders[0, first * self.batch_size : last * self.batch_size]
         weights = None if self.weights is None else self.weights[rows]
         X = dense(self.sparse[rows], self.network.dtype)
         data = kernel_data(self.network, X, self.y[rows], weights)
         in_order = np.arange(len(rows), dtype=np.int64)
-        rows_pass = self.passes(in_order, rates[first:last], self.optimizer.t)
-        self.run(epoch_kernel.train, data, rows_pass, self.rule, 0, last - first, report)
+        passes = self.passes(in_order[np.newaxis], rates[:, first:last])
+        self.make_steps(data, passes, 0, last - first, reports)
 
-    def passes(self, order: Array, rates: Array, steps_before: int) -> Any:
-        """Describe one pass or, with one more dimension, several."""
-        return epoch_kernel.Pass(
-            read_only(order),
+    def passes(self, orders: Array, rates: Array) -> Any:
+        """Describe passes, which begin with the next step."""
+        return epoch_kernel.Passes(
+            read_only(orders),
             self.batch_size,
             read_only(rates),
             self.dropout,
-            steps_before,
+            self.optimizer.t,
             self.optimizer.seed,
             endure=1,
             is_sparse=int(self.is_sparse),
         )
 
-    def run(self, kernel: Callable[..., int], *arguments: Any) -> None:
-        """Call one of the training kernels."""
+    def make_steps(self, data: Any, passes: Any, first: int, last: int, reports: Array) -> None:
+        """Make steps first..last-1 of the passes in one call."""
 
         def call(parameters: Array, state: Array) -> int:
             model = epoch_kernel.Model(parameters, state, self.gradient, self.workspace.arena)
-            barrier = np.zeros(16, np.int64)
+            table, barrier = self.workspace.table, np.zeros(16, np.int64)
 
             def on_thread(thread: int, threads: int) -> int:
                 team = epoch_kernel.Team(barrier, thread, threads)
-                return kernel(self.workspace.table, model, *arguments, team)
+                return int(
+                    epoch_kernel.train(
+                        table, model, data, passes, self.rule, first, last, reports, team
+                    )
+                )
 
             return self.crew.run(on_thread)
 
