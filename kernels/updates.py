@@ -153,12 +153,13 @@ def _momentum(rule, step, at, i, count):
 def _adam(rule, step, at, i, count):
     """Kingma and Ba 2015, algorithm 1; AdamW shrinks w first (Loshchilov and Hutter 2019).
 
-    m' = beta_1 m + (1 - beta_1) g
+    m' = beta_1 m + (1 - beta_1) g, which is m + (1 - beta_1) (g - m)
     v' = beta_2 v + (1 - beta_2) g^2
     w' = w - eta m_hat / (sqrt(v_hat) + epsilon), m_hat = m' / (1 - beta_1^t), v_hat alike
     """
     w, g = _weight_and_gradient(step, at, i, count)
-    m = fma(load_first(at.m, i, count), rule.momentum, g * (1.0 - rule.momentum))
+    m = load_first(at.m, i, count)
+    m = fma(g - m, 1.0 - rule.momentum, m)
     v = fma(load_first(at.v, i, count), rule.beta2, g * g * (1.0 - rule.beta2))
     store_first(at.m, i, m, count)
     store_first(at.v, i, v, count)
