@@ -67,15 +67,11 @@ class Whole(JITCodeLibrary):
         What else LLVM does at its highest level takes 0.6 s, for 5 to 11 % of a gradient through
         silu or elu.
         """
-        if hasattr(llvm, "create_pipeline_tuning_options"):
-            options = llvm.create_pipeline_tuning_options(speed_level=1)
-            options.loop_vectorization = options.slp_vectorization = False
-            options.loop_interleaving = options.loop_unrolling = False
-            builder = llvm.create_pass_builder(self._codegen._tm, options)
-            builder.getModulePassManager().run(self._final_module, builder)
-        else:  # numba 0.61
-            settings = {"opt": 1, "loop_vectorize": False, "slp_vectorize": False}
-            self._codegen._module_pass_manager(**settings).run(self._final_module)
+        options = llvm.create_pipeline_tuning_options(speed_level=1)
+        options.loop_vectorization = options.slp_vectorization = False
+        options.loop_interleaving = options.loop_unrolling = False
+        builder = llvm.create_pass_builder(self._codegen._tm, options)
+        builder.getModulePassManager().run(self._final_module, builder)
         self._shared_module = self._linkable()
 
     def _linkable(self):

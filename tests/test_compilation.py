@@ -103,10 +103,9 @@ def test_a_kernel_is_optimised_once_with_all_that_it_calls(monkeypatch):
 
         monkeypatch.setattr(owner, method, make_and_count)
 
-    if hasattr(llvm, "PassBuilder"):
-        count(llvm.PassBuilder, "getFunctionPassManager", "function")
-        count(llvm.PassBuilder, "getModulePassManager", "module")
-    else:  # numba 0.61
+    count(llvm.PassBuilder, "getFunctionPassManager", "function")
+    count(llvm.PassBuilder, "getModulePassManager", "module")
+    if hasattr(CPUCodegen, "_module_pass_manager"):  # numba 0.61 does without LLVM's PassBuilder
         count(CPUCodegen, "_function_pass_manager", "function")
         count(CPUCodegen, "_module_pass_manager", "module")
 
