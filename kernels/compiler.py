@@ -100,7 +100,7 @@ class KernelCompiler(Compiler):
         super().__init__(typingctx, targetctx, library, args, return_type, flags, locals)
 
     def define_pipelines(self):
-        """Return numba's steps, but for how they inline."""
+        """Return numba's steps, but for how they inline, and without those that find nothing."""
         pipelines = super().define_pipelines()
         if is_tried():
             from .inlining import inline_once  # of numba's insides, which a later one may not have

@@ -209,7 +209,7 @@ def multiply_panel(alpha, A, B, beta, C, ahead):
 
 @kernel
 def multiply_listed(alpha, A, lists, B, beta, C, ahead):
-    """The same by the lists of A's places that are not 0, for packed panels, several at a time."""
+    """The same by the lists of A's places that are not 0, for packed panels, two at a time."""
     b_panel = OUTER_VECTORS * lanes(C.data) * B.row_step
     asked = parts(ahead.rows, A.rows)
     width = LISTED_VECTORS * lanes(C.data)

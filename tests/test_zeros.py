@@ -119,7 +119,7 @@ def test_lists_name_the_places_where_a_row_is_not_0(dtype, rows, columns, zeros,
 
 
 @DTYPES
-def test_a_third_of_the_places_tells(dtype):
+def test_two_fifths_of_the_places_tell(dtype):
     """Fewer zeros do not pay."""
     rng = np.random.default_rng(0)
     lists = np.zeros(40 * LIST_BYTES // np.dtype(dtype).itemsize, dtype)
@@ -212,9 +212,13 @@ OPTIMIZERS = {
 
 @SHAPES
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-2), ("float64", 1e-10)])
-def test_steps_are_those_of_the_reference(dtype, tolerance, optimizer, sizes, rows, batch_size):
-    """In float32 an error of Adam's is one of the size of its steps: 0.01."""
+@DTYPES
+def test_steps_are_those_of_the_reference(dtype, optimizer, sizes, rows, batch_size):
+    """In float32 a rounded gradient near 0 may turn a step of Adam or RMSprop, 0.01, around."""
+    tolerance = 1e-10
+    if dtype == "float32":
+        # A z near 0 may round to relu's other side, too.
+        tolerance = 1e-2 if optimizer in ("adam", "rmsprop") else 1e-3
     rng = np.random.default_rng(0)
     X, y = digits(rng, rows, sizes[0]), rng.integers(0, sizes[-1], rows)
     ours, reference = OPTIMIZERS[optimizer]

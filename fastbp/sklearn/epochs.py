@@ -98,12 +98,12 @@ class Epochs:
         reports = np.zeros((count, 6))
         passes, steps_before = self.passes(orders, rates), self.optimizer.t
         for first, last in self.pace.calls(count * self.steps):
+            self.interrupts.check()  # before a call: what is complete is recorded first
             if self.sparse is None:
                 self.make_steps(self.data, passes, first, last, reports)
             else:
                 self.make_sparse_steps(orders, rates, first, last, reports)
             self.optimizer.t = steps_before + last
-            self.interrupts.check()
         return reports
 
     def next_order(self) -> Array:
