@@ -352,6 +352,26 @@ def test_estimators_make_more_epochs_at_once_while_calls_are_short(monkeypatch, 
     assert made == calls
 
 
+def test_epochs_that_a_call_has_completed_are_recorded_before_ctrl_c_ends_the_fit(monkeypatch):
+    train, made = epoch.train, []
+
+    def train_and_press(table, model, data, passes, *others):
+        made.append(len(passes.order))
+        if len(made) == 2:
+            press_ctrl_c()
+        return train(table, model, data, passes, *others)
+
+    monkeypatch.setattr(epoch, "train", train_and_press)
+    monkeypatch.setattr(pace, "SHORT_CALL", np.inf)
+    net = Architecture.checked([X.shape[1], 3, 3], "relu", "softmax", "cross_entropy", "float64")
+    monkeypatch.setattr(pace, "FLOPS_PER_CALL", 6 * pace.step_work(net, 10))
+    trained = MLPClassifier([3], max_iter=14, batch_size=10, n_iter_no_change=3, random_state=0)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        trained.fit(X[:40], Y[:40])
+    assert made == [1, 3]
+    assert trained.n_iter_ == len(trained.loss_curve_) == 4
+
+
 def test_large_images_are_distorted_a_few_at_a_time():
     for side, least, most in ((28, 500, 1500), (280, 1, 2)):
         distortions = Distortions(shape=(side, side), elastic=30)
