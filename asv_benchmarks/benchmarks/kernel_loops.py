@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from fastbp.data import is_mostly_zero
 from fastbp.kernels import epoch, layout
 from fastbp.kernels.activations import activate_layer, ACTIVATIONS
 from fastbp.kernels.backward import error_below, weight_gradient
@@ -113,17 +114,20 @@ class Steps:
     """Training steps of a cell in the kernel `train`, without the Python around it.
 
     Over and over the same few batches, so that rows come from the cache; at a learning rate of 0,
-    at which all is computed and nothing changes. `threads` is 1.
+    at which all is computed and nothing changes. `threads` is 1. Small steps are made so many
+    together that it hardly counts what a call does before the first (kernels/sparse_rows.py).
     """
 
     batches = 8
+    together_flops = 5e8  # some 5 ms
 
     def __init__(self, cell: Cell) -> None:
+        self.together = max(1, round(self.together_flops / cell.step_flops))
+        self.flops = self.together * cell.step_flops
         cell = cell._replace(rows=self.batches * cell.batch)
         X, y = examples(cell)
         layers = [cell.hidden] * (len(cell.sizes) - 2) + [cell.output]
         codes = [ACTIVATIONS[name] for name in layers]
-        self.flops = cell.step_flops
         plan = layout.plan(cell.sizes, codes, LOSSES[cell.loss], cell.batch, "float32", trains=True)
         self.table = layout.plan_table(plan)
         parameters = layout.aligned_zeros(cell.n_parameters, "float32")
@@ -144,17 +148,19 @@ class Steps:
         weights = np.empty(0, np.float32)
         self.data = layout.Data(*map(read_only, (X, labels, targets, weights)))
         self.cell, self.report = cell, np.zeros((1, 4))
+        self.is_sparse = int(is_mostly_zero(X, self.together))
         self.team = epoch.Team(layout.aligned_zeros(16, np.int64), 0, 1)
 
     def run(self, count: int) -> None:
-        """Make so many steps."""
-        cell = self.cell
-        order = np.resize(np.arange(cell.rows), (1, count * cell.batch))
-        rates, no_dropout = np.zeros((1, count)), np.zeros(len(cell.sizes))
+        """Make so many times `together` steps."""
+        cell, steps = self.cell, count * self.together
+        order = np.resize(np.arange(cell.rows), (1, steps * cell.batch))
+        rates, no_dropout = np.zeros((1, steps)), np.zeros(len(cell.sizes))
         passes = epoch.Passes(
-            read_only(order), cell.batch, read_only(rates), read_only(no_dropout), 0, 0
-        )
-        arguments = self.table, self.model, self.data, passes, self.rule, 0, count
+            read_only(order), cell.batch, read_only(rates), read_only(no_dropout), 0, 0,
+            is_sparse=self.is_sparse,
+        )  # fmt: skip
+        arguments = self.table, self.model, self.data, passes, self.rule, 0, steps
         status = epoch.train(*arguments, self.report, self.team)
         assert status == epoch.OK
 

@@ -19,26 +19,28 @@ class Steps:
         from .measure import measured, Work
 
         loops = {name: Loop(cell) for name, cell in CELLS.items()}
-        return measured({name: Work(loop.run, loop.flops) for name, loop in loops.items()})
+        rates = measured({name: Work(loop.run, loop.flops) for name, loop in loops.items()})
+        return {name: (rates[name], loop.together) for name, loop in loops.items()}
 
     def track_microseconds(self, rates, cell):
-        return rates[cell].seconds * 1e6
+        rate, steps = rates[cell]
+        return rate.seconds / steps * 1e6
 
     track_microseconds.unit = "us"
 
     def track_fraction_of_peak(self, rates, cell):
-        return rates[cell].fraction_of_peak
+        rate, _ = rates[cell]
+        return rate.fraction_of_peak
 
     track_fraction_of_peak.unit = "of the FMA peak"
 
 
 @cache
 def loop_of(cell):
-    """Return the steps of a cell, and how many are to be made for a sample of some 0.2 ms."""
+    """Return the steps of a cell."""
     from .kernel_loops import Steps as Loop
 
-    loop = Loop(CELLS[cell])
-    return loop, max(1, round(1e7 / loop.flops))
+    return Loop(CELLS[cell])
 
 
 class StepTimes(ThreadTime):
@@ -48,8 +50,8 @@ class StepTimes(ThreadTime):
     param_names = Steps.param_names
 
     def setup(self, cell):
-        self.loop, self.count = loop_of(cell)
+        self.loop = loop_of(cell)
         self.loop.run(1)
 
     def time_steps(self, cell):
-        self.loop.run(self.count)
+        self.loop.run(1)
