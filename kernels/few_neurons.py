@@ -14,12 +14,9 @@ from .matmul import SKIP_DEPTH, SKIP_ROWS
 from .matrix import PANEL_SIZE
 from .row_tile import FEW_VECTORS, row_tile
 from .simd import advance, lanes
-from .target import VECTOR_BYTES
 from .zeros import list_row, places_in
 
-# Neurons, in vectors, from which that pays; of fewer, dot tiles read rows in less time. Without
-# AVX-512 a list costs four times as much.
-FEW_FROM = 0.5 if VECTOR_BYTES == 64 else 2
+FEW_FROM = 0.5  # neurons, in vectors, from which that pays; of fewer, dot tiles take less time
 LONG_FROM = 256  # inputs that make a row long
 ROWS_AHEAD = 16  # for which the memory is asked: 50 KB of digits, in the second-level cache
 

@@ -46,9 +46,12 @@ from .zeros import has_zeros, LIST_BYTES, list_of, list_places
 FEW_COLUMNS = 4  # of C: a tile's vectors would be almost empty
 # Rows of B that lie side by side are packed only for so many rows of C, and where B takes more than
 # half of the second-level cache: 64 rows times 256 x 128 at 0.85 of the time without, 512 rows
-# times 1024 x 1024 at 1.08.
+# times 1024 x 1024 at 1.08. Processors without AVX-512 have smaller caches: by AVX2, 128 rows times
+# 512 x 512 at 0.93 of the time with it.
 PACK_FROM = 128
-PACK_BYTES = 1 << 20
+PACK_BYTES = 1 << 20 if VECTOR_BYTES == 64 else 1 << 18
+# Numbers of float32 that panels may have together, so that the first-level cache has room beside.
+PANELS_ROOM = PANEL_SIZE if VECTOR_BYTES == 64 else PANEL_SIZE * 3 // 4
 # A stretch of depth of so much of A and C stays in the second-level cache while the panels of so
 # many columns pass by: 512 x 2048 times 2048 x 2048 at 83 % of the FMA peak, else at 74 %.
 BLOCK_ROWS = 512
@@ -127,10 +130,10 @@ def _multiply_panels(alpha, A, B, beta, C, panel, packs, skips):
 def columns_at_once(C, depth):
     """Of how many columns the panels, of so much depth, stay in the first-level cache together."""
     width = OUTER_VECTORS * lanes(C.data)
-    room = PANEL_SIZE * lanes(C.data) * 4 // VECTOR_BYTES  # in float64 half as many numbers
-    while 2 * width * min(depth, PANEL_DEPTH) <= room:
-        width *= 2
-    return width
+    room = PANELS_ROOM * lanes(C.data) * 4 // VECTOR_BYTES  # in float64 half as many numbers
+    depth = max(1, min(depth, PANEL_DEPTH))
+    panels = parts(room + 1, width * depth) - 1  # as many as there is room for
+    return width * max(1, panels)
 
 
 @inlined
@@ -209,7 +212,7 @@ def multiply_panel(alpha, A, B, beta, C, ahead):
 
 @kernel
 def multiply_listed(alpha, A, lists, B, beta, C, ahead):
-    """The same by the lists of A's places that are not 0, for packed panels, two at a time."""
+    """The same by the lists of A's places that are not 0, for packed panels, some at a time."""
     b_panel = OUTER_VECTORS * lanes(C.data) * B.row_step
     asked = parts(ahead.rows, A.rows)
     width = LISTED_VECTORS * lanes(C.data)

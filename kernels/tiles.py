@@ -9,7 +9,8 @@ loops, once for each shape (rows, columns) it can have; at run time a switch pic
 Every sum runs over k in the same order in every shape: its bits depend on A and B alone.
 
 The shapes, in vectors, fill the register file: 6 x 4 accumulators and the 4 + 1 operands they
-need for 32 registers (110 of 117 GFLOP/s measured; 12 x 2 gives 85, 10 x 2 116), 4 x 3 for 16.
+need for 32 registers (110 of 117 GFLOP/s measured; 12 x 2 gives 85, 10 x 2 116), 6 x 2 for 16
+(4 x 3 is as fast, but leaves a third of its last vectors empty where layers have 2^k neurons).
 """
 
 from llvmlite import ir
@@ -38,16 +39,16 @@ if _REGISTERS == 32:
     OUTER_ROWS = {1: 10, 2: 10, 3: 8, 4: 6}
     DOT_COLUMNS = {1: 8, 2: 8, 3: 8, 4: 6, 5: 5, 6: 4}
 else:
-    OUTER_ROWS = {1: 6, 2: 5, 3: 4}
+    OUTER_ROWS = {1: 8, 2: 6}
     DOT_COLUMNS = {1: 4, 2: 4, 3: 3}
 
 OUTER_VECTORS = max(OUTER_ROWS)
 # Instead of so many vectors, of which the last may be part of one: all whole. A masked load takes
 # the place of a multiply-add: 89 against 93 % of the FMA peak.
 WHOLE = OUTER_VECTORS + 1
-# Of a tile that runs over a list, in two panels where depth is small enough for both to stay in the
+# Of a tile that runs over a list, in panels of a depth that is small enough for them to stay in the
 # cache. Twice as many made no step faster.
-LISTED_VECTORS = 2 * OUTER_VECTORS
+LISTED_VECTORS = 8 if _REGISTERS == 32 else 6
 DOT_ROWS = max(DOT_COLUMNS)
 
 _INT = ir.IntType(64)
@@ -113,7 +114,7 @@ def _emit_outer_tiles(builder, vector, shapes, arguments, depth, place, b_panel=
             b_k = builder.gep(b, [builder.mul(k, b_row)])
             b_vectors = []
             for j, mask in enumerate(masks):
-                if b_panel is not None and j == OUTER_VECTORS:
+                if b_panel is not None and j and j % OUTER_VECTORS == 0:
                     b_k = builder.gep(b_k, [builder.sub(b_panel, _INT(OUTER_VECTORS * lanes))])
                 b_j = builder.gep(b_k, [_INT(j * lanes)])
                 b_vectors.append(emit_load(builder, b_j, vector, mask if b_panel is None else None))
@@ -163,8 +164,8 @@ def outer_tile(
 def outer_tile_at(typingctx, columns, places, a, a_column, b, b_panel, alpha, beta, c):
     """The same for one row, over the places of its list (zeros.py).
 
-    At most LISTED_VECTORS vectors of columns, of two panels of a packed B, between whose beginnings
-    lie `b_panel` numbers.
+    At most LISTED_VECTORS vectors of columns, in panels of a packed B, between whose beginnings lie
+    `b_panel` numbers.
     """
     vector = llvm_type(VectorType(a.dtype))
 
