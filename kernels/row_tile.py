@@ -26,8 +26,9 @@ from .tiles import emit_place, emit_shape_switch
 # four cycles for the one before. As many for one vector of columns as for several, so that a sum
 # has the same bits whichever columns are beside it. What is left of a list is one turn more, by
 # masks: how many those are can't be guessed, and a wrong guess costs 20 cycles, 2 % of a row.
-PLACES_AT_ONCE = 4 if VECTOR_BYTES == 64 else 2
-FEW_VECTORS = 4
+# 16 registers hold as many vectors of one place: a list is run over once for 100 float32, rather
+# than four times for a quarter of them, and a forward product takes 0.78 of the time.
+PLACES_AT_ONCE, FEW_VECTORS = (4, 4) if VECTOR_BYTES == 64 else (1, 13)
 
 _INT = ir.IntType(64)
 

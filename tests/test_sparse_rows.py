@@ -123,7 +123,7 @@ def train(sizes, rows, batch_size, dtype, rule, threads=1, cuts=(0, None), is_sp
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("shape", ["book", "odd", "one_layer", "wide"])
+@pytest.mark.parametrize("shape", ["book", "odd", "one_layer", "wide", "tall"])
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
 def test_bits_depend_neither_on_threads_nor_on_calls(optimizer, shape, dtype):
     rule = OPTIMIZERS[optimizer][0]._replace(l2=0.02, per_row=1)
