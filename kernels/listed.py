@@ -19,13 +19,14 @@ from .matrix import (
     transpose,
 )
 from .simd import advance, lanes, parts
+from .target import VECTOR_BYTES
 from .tiles import OUTER_VECTORS
 from .zeros import has_zeros, list_of, list_places
 
 LISTED_FROM = 2 * SKIP_ROWS  # rows; for 32 rows of 784 -> 100 lists cost 7 us more than they save
 # Where nothing is 0, lists make a product at so much of the speed of dense tiles; less where
 # neurons leave a panel's vectors empty, since one of three takes as long as one of four.
-LISTED_SPEED = 0.58
+LISTED_SPEED = 0.58 if VECTOR_BYTES == 64 else 0.5
 LISTED_INPUTS = BLOCK_SIZE // 2 // PANEL_COLUMNS  # of a block: nabla_w and its transpose fit
 
 
