@@ -43,7 +43,7 @@ class MLP(Net):
         layers.
     activation : str or sequence of str
         For all hidden layers, or one each: sigmoid, tanh, relu, leaky_relu (slope 0.01), elu
-        (alpha 1), selu, gelu (with erf), silu, softplus, linear.
+        (alpha 1), selu, gelu (exact, not by tanh), silu, softplus, linear.
     output : str
         Those, or softmax, or exponential (for the poisson loss).
     loss : str

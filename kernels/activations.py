@@ -10,11 +10,11 @@ Softmax is no function of one z: losses.py treats it, and it may stand in the la
 
 from .elementary import exp, expm1, log1p, sigmoid, tanh
 from .jit import inlined, kernel
+from .normal import normal_cdf
 from .simd import (
     absolute,
     broadcast,
     broadcast_like,
-    erf,
     fma,
     lanes,
     load,
@@ -136,15 +136,9 @@ def selu_second(z, a):
 
 
 @inlined
-def _normal_cdf(z):
-    """Phi(z) = (1 + erf(z / sqrt 2)) / 2."""
-    return fma(erf(z * 0.7071067811865476), 0.5, 0.5)
-
-
-@inlined
 def gelu(z):
     """z Phi(z), the exact form (Hendrycks and Gimpel 2016)."""
-    return z * _normal_cdf(z)
+    return z * normal_cdf(z)
 
 
 @inlined
@@ -156,7 +150,7 @@ def _normal_density(z):
 @inlined
 def gelu_prime(z, a):
     """Phi(z) + z phi(z), phi = Phi'."""
-    return fma(z, _normal_density(z), _normal_cdf(z))
+    return fma(z, _normal_density(z), normal_cdf(z))
 
 
 @inlined

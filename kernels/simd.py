@@ -318,27 +318,6 @@ def copy_sign(typingctx, value, sign):
     return value(value, value), emit
 
 
-@intrinsic
-def erf(typingctx, value):
-    """Error function of each lane, by the C library: one call a lane."""
-
-    def emit(context, builder, signature, arguments):
-        (value,) = arguments
-        double = ir.DoubleType()
-        function = declare(builder, "erf", double, [double])
-        result = value
-        for lane in map(ir.IntType(32), range(value.type.count)):
-            x = builder.extract_element(value, lane)
-            if x.type != double:
-                y = builder.fptrunc(builder.call(function, [builder.fpext(x, double)]), x.type)
-            else:
-                y = builder.call(function, [x])
-            result = builder.insert_element(result, y, lane)
-        return result
-
-    return value(value), emit
-
-
 # From a vector to one number.
 
 

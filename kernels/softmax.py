@@ -12,6 +12,7 @@ from .elementary import (
     not_below_underflow,
     subtract_head,
     subtract_tail,
+    upper_half,
 )
 from .floats import scale
 from .jit import inlined, kernel
@@ -20,7 +21,6 @@ from .simd import (
     broadcast_like,
     first_lanes,
     fma,
-    is_double,
     lanes,
     load,
     max_lanes,
@@ -59,13 +59,6 @@ def lost_in_difference(z, top, d):
     back = d - z
     lost = (z - (d - back)) - (top + back)
     return select(d == z - top, lost, broadcast_like(d, 0))
-
-
-@inlined
-def upper_half(x):
-    """x without the lower half of its digits (Veltkamp's split): products of two are exact."""
-    shifted = x * (134217729.0 if is_double(x) else 4097.0)
-    return shifted - (shifted - x)
 
 
 @inlined

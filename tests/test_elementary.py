@@ -6,15 +6,17 @@ Functions of losses and activations are asked over all numbers they may meet.
 
 from decimal import Context, Decimal
 
+import naive
 import numpy as np
 import pytest
 
 from fastbp.kernels import elementary
 from fastbp.kernels.jit import kernel
+from fastbp.kernels.normal import normal_cdf
 from fastbp.kernels.simd import lanes, load_first, store_first
 from fastbp.kernels.softmax import softmax
 
-EXP, EXPM1, TANH, SIGMOID, LOG, LOG1P = range(6)
+EXP, EXPM1, TANH, SIGMOID, LOG, LOG1P, NORMAL_CDF = range(7)
 DTYPES = [np.float32, np.float64]
 
 
@@ -33,8 +35,10 @@ def apply(function, x, out):
             y = elementary.sigmoid(v)
         elif function == LOG:
             y = elementary.log(v)
-        else:
+        elif function == LOG1P:
             y = elementary.log1p(v)
+        else:
+            y = normal_cdf(v)
         store_first(out, i, y, x.size - i)
 
 
@@ -94,7 +98,7 @@ def sigmoid(x):
 
 
 IN_DOUBLE = {EXP: exp, EXPM1: np.expm1, TANH: np.tanh, SIGMOID: sigmoid, LOG: np.log,
-             LOG1P: np.log1p}  # fmt: skip
+             LOG1P: np.log1p, NORMAL_CDF: naive.gaussian_cdf}  # fmt: skip
 
 DIGITS = Context(prec=60)
 
@@ -121,8 +125,29 @@ def decimal_log1p(x):
     return DIGITS.ln(1 + x)
 
 
+def decimal_area(x, context):
+    """Integral of e^(-t^2 / 2) from 0 to x: e^(-x^2 / 2) (x + x^3 / 3 + x^5 / (3 5) + ...)."""
+    term = total = x
+    k = 1
+    while total and abs(term) > abs(total).scaleb(-context.prec):
+        k += 2
+        term = context.divide(context.multiply(term, context.multiply(x, x)), k)
+        total = context.add(total, term)
+    return context.multiply(total, context.exp(context.divide(context.multiply(x, x), -2)))
+
+
+# Half of the whole area, sqrt(pi / 2): beyond 50 there is 1e-545.
+HALF = decimal_area(Decimal(50), Context(prec=600))
+
+
+def decimal_normal_cdf(x):
+    context = Context(prec=60 + int(x * x / 4))  # Q(40) = 1 / 2 - ... begins 350 digits further on
+    half = Decimal("0.5")
+    return context.add(half, context.divide(context.multiply(decimal_area(x, context), half), HALF))
+
+
 IN_DECIMAL = {EXP: DIGITS.exp, EXPM1: decimal_expm1, TANH: decimal_tanh, SIGMOID: decimal_sigmoid,
-              LOG: DIGITS.ln, LOG1P: decimal_log1p}  # fmt: skip
+              LOG: DIGITS.ln, LOG1P: decimal_log1p, NORMAL_CDF: decimal_normal_cdf}  # fmt: skip
 
 
 def errors_in_single(got, expected):
@@ -185,8 +210,9 @@ def numbers_in_double(seed):
 
 
 # In ulp. exp, tanh and the sigmoid are what activations are made of. expm1 loses a bit where
-# 2^n q and 2^n - 1 nearly cancel; logarithms are of costs only.
-BOUNDS = {EXP: 2, TANH: 2, SIGMOID: 2, EXPM1: 3, LOG: 3, LOG1P: 3}
+# 2^n q and 2^n - 1 nearly cancel; logarithms are of costs only. The normal distribution's tail
+# is a product of three, the right side what it leaves of 1.
+BOUNDS = {EXP: 2, TANH: 2, SIGMOID: 2, EXPM1: 3, LOG: 3, LOG1P: 3, NORMAL_CDF: 8}
 
 
 def in_domain(function, x):
@@ -196,6 +222,8 @@ def in_domain(function, x):
         return x[(x >= 0) & (x <= 1)]
     if function == EXPM1:  # of negative numbers, or of twice what saturates tanh
         return x[x <= 40]
+    if function == NORMAL_CDF:  # 0 or 1 beyond
+        return x[np.abs(x) <= 40]
     return x
 
 
@@ -221,7 +249,13 @@ def test_float64(function):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     ("function", "at_minus_infinity", "at_zero", "at_infinity"),
-    [(EXP, 0, 1, np.inf), (EXPM1, -1, 0, None), (TANH, -1, 0, 1), (SIGMOID, 0, 0.5, 1)],
+    [
+        (EXP, 0, 1, np.inf),
+        (EXPM1, -1, 0, None),
+        (TANH, -1, 0, 1),
+        (SIGMOID, 0, 0.5, 1),
+        (NORMAL_CDF, 0, 0.5, 1),
+    ],
 )
 def test_limits_and_nan(function, at_minus_infinity, at_zero, at_infinity, dtype):
     x = np.array([-np.inf, -0.0, 0.0, np.inf, np.nan, -np.finfo(dtype).max], dtype)
