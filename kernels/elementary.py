@@ -16,6 +16,7 @@ from .floats import (
 )
 from .jit import inlined, kernel
 from .pieces import has_pieces, LIMIT, tanh_by_pieces
+from .polynomial import polynomial
 from .simd import absolute, broadcast_like, copy_sign, fma, is_double, select, sqrt
 from .target import VECTOR_BYTES
 
@@ -45,27 +46,21 @@ def subtract_tail(x, n):
     return fma(n, -1.42860677e-6, x)
 
 
+_of_exp = polynomial(
+    (0.500000009527, 0.166665186759, 0.0416662053703, 0.00836891107547, 0.00139505252833),
+    (
+        *(0.50000000000000126958, 0.16666666666666699071, 0.04166666666651558233),
+        *(0.0083333333333071856795, 0.0013888888947010910006, 0.00019841269917448683103),
+        *(0.000024801489918093498972, 2.7557216227262764091e-6, 2.763129727336297073e-7),
+        2.511788814096073079e-8,
+    ),
+)
+
+
 @kernel
 def expm1_near_zero(r):
-    """e^r - 1 = r + r^2 p(r) for |r| <= ln(2)/2.
-
-    p by pairs of terms: one term after the other, each would wait for the last, and a processor
-    cannot look ahead to as many vectors as that takes.
-    """
-    r_2 = r * r
-    if is_double(r):
-        r_4 = r_2 * r_2
-        a = fma(r, 0.16666666666666699071, 0.50000000000000126958)
-        b = fma(r, 0.0083333333333071856795, 0.04166666666651558233)
-        c = fma(r, 0.00019841269917448683103, 0.0013888888947010910006)
-        d = fma(r, 2.7557216227262764091e-6, 0.000024801489918093498972)
-        e = fma(r, 2.511788814096073079e-8, 2.763129727336297073e-7)
-        p = fma(fma(e, r_4, fma(d, r_2, c)), r_4, fma(b, r_2, a))
-    else:
-        a = fma(r, 0.166665186759, 0.500000009527)
-        b = fma(r, 0.00836891107547, 0.0416662053703)
-        p = fma(fma(r_2, 0.00139505252833, b), r_2, a)
-    return fma(r_2, p, r)
+    """e^r - 1 = r + r^2 p(r) for |r| <= ln(2)/2."""
+    return fma(r * r, _of_exp(r), r)
 
 
 @kernel
@@ -171,6 +166,13 @@ def sigmoid(x):
     return _divide_by_sum(numerator, e, one)
 
 
+# The series of artanh: 2/3, 2/5, ..., 2/11 or 2/23.
+_of_log = polynomial(
+    [2 / (2 * i + 3) for i in range(5)],
+    [2 / (2 * i + 3) for i in range(11)],
+)
+
+
 @kernel
 def log(x):
     """Natural logarithm of positive normal numbers: x = 2^e m, ln m = 2 artanh((m-1)/(m+1))."""
@@ -180,19 +182,7 @@ def log(x):
     e = select(upper, e + 1, e)
     t = (m - 1) / (m + 1)
     s = t * t  # at most 0.0295
-    if is_double(x):
-        p = fma(s, 0.08695652173913043, 0.09523809523809523)  # 2/23, 2/21
-        p = fma(p, s, 0.10526315789473684)
-        p = fma(p, s, 0.11764705882352941)
-        p = fma(p, s, 0.13333333333333333)
-        p = fma(p, s, 0.15384615384615385)
-        p = fma(p, s, 0.18181818181818182)
-    else:
-        p = broadcast_like(s, 0.18181818181818182)  # 2/11
-    p = fma(p, s, 0.2222222222222222)
-    p = fma(p, s, 0.2857142857142857)
-    p = fma(p, s, 0.4)
-    p = fma(p, s, 0.6666666666666666)
+    p = _of_log(s)
     tail = fma(t * s, p, e * 1.9082149292705877e-10)
     return fma(e, 0.693147180369123816490, fma(t, 2, tail))
 

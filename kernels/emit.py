@@ -142,16 +142,6 @@ def emit_fma(builder, a, b, c):
     return builder.call(function, [a, b, c])
 
 
-def emit_polynomial(builder, x, coefficients):
-    """sum of c_i x^i by pairs of terms, pairs of pairs, ...: no long chain of steps that wait."""
-    terms = [ir.Constant(x.type, [c] * x.type.count) for c in coefficients]
-    while len(terms) > 1:
-        pairs = [emit_fma(builder, terms[i + 1], x, terms[i]) for i in range(0, len(terms) - 1, 2)]
-        terms = pairs + terms[2 * len(pairs) :]
-        x = builder.fmul(x, x)
-    return terms[0]
-
-
 def emit_halves_tree(builder, vectors, combine):
     """Reduce each of `vectors` to one lane: lane i of the result belongs to vectors[i].
 

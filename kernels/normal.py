@@ -1,44 +1,33 @@
 """Phi, the distribution function of N(0, 1), of vectors: no branches, no calls.
 
 Of the tail Q(t) = 1 - Phi(t) = e^(-t^2 / 2) v P(2v - 1), with v = 4 / (4 + t), the polynomial P is
-all that is not known: by Chebyshev interpolation for 0 <= t <= LIMIT, wrong by 2^-26 (float32) and
-2^-54 (float64). Phi is within 5 ulp, and 8 left of 0, where (1 + erf(z / sqrt 2)) / 2 loses all.
+all that is not known: by Chebyshev interpolation, from t = 0 to where Q is 0, wrong by 2^-26
+(float32) and 2^-54 (float64). Phi is within 5 ulp, and 8 left of 0, where (1 + erf(z / sqrt 2)) / 2
+loses all digits.
 """
 
-from llvmlite import ir
-from numba.extending import intrinsic
-
 from .elementary import exp, minimum, upper_half
-from .emit import emit_polynomial
 from .jit import inlined, kernel
+from .polynomial import polynomial
 from .simd import absolute, broadcast_like, fma, is_double, select
 from .target import VECTOR_BYTES
 
-SINGLE = (
-    *(0.1888212846, 0.1519741515, 0.09678416995, 0.04663075147, 0.01510161744),
-    *(0.001881803228, -0.0008808935141, -0.0003923284113, 4.870046279e-5, 3.074578925e-5),
+_of_tail = polynomial(  # P(w) for -0.82 <= w <= 1
+    (
+        *(0.1888212846, 0.1519741515, 0.09678416995, 0.04663075147, 0.01510161744),
+        *(0.001881803228, -0.0008808935141, -0.0003923284113, 4.870046279e-5, 3.074578925e-5),
+    ),
+    (
+        *(0.18882128260393788, 0.15197416049297294, 0.09678435018555469),
+        *(0.046630464489923584, 0.015099143722676612, 0.0018850472413961795),
+        *(-0.0008699230905944433, -0.0004077046104320396, 3.333606383396117e-5),
+        *(5.7773704164584326e-5, -4.769684467260611e-7, -8.786042816532377e-6),
+        *(1.787573269140937e-7, 1.4797141886994984e-6, -1.562944031805133e-7),
+        *(-2.5493097652414585e-7, 6.593213796126116e-8, 3.853834272569936e-8),
+        *(-1.9098446236323115e-8, -3.6240738969908793e-9, 3.477151179137329e-9),
+        *(-2.470816699234212e-11, -2.387101565457795e-10),
+    ),
 )
-DOUBLE = (
-    *(0.18882128260393788, 0.15197416049297294, 0.09678435018555469),
-    *(0.046630464489923584, 0.015099143722676612, 0.0018850472413961795),
-    *(-0.0008699230905944433, -0.0004077046104320396, 3.333606383396117e-5),
-    *(5.7773704164584326e-5, -4.769684467260611e-7, -8.786042816532377e-6),
-    *(1.787573269140937e-7, 1.4797141886994984e-6, -1.562944031805133e-7),
-    *(-2.5493097652414585e-7, 6.593213796126116e-8, 3.853834272569936e-8),
-    *(-1.9098446236323115e-8, -3.6240738969908793e-9, 3.477151179137329e-9),
-    *(-2.470816699234212e-11, -2.387101565457795e-10),
-)
-
-
-@intrinsic
-def tail_polynomial(typingctx, w):
-    """P(w) for -0.82 <= w <= 1."""
-
-    def emit(context, builder, signature, arguments):
-        (w,) = arguments
-        return emit_polynomial(builder, w, SINGLE if w.type.element == ir.FloatType() else DOUBLE)
-
-    return w(w), emit
 
 
 @inlined
@@ -60,5 +49,5 @@ def normal_cdf(z):
     power = exp(square * -0.5)
     power = fma(power, lost_in_square(t, square) * -0.5, power)  # 2^-24 of 100 would be 50 ulp
     v = broadcast_like(z, 4) / (t + 4)
-    tail = power * (v * tail_polynomial(fma(v, 2, -1)))
+    tail = power * (v * _of_tail(fma(v, 2, -1)))
     return select(z > 0, 1 - tail, tail)
