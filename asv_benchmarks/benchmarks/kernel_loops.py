@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from fastbp.data import is_mostly_zero
+from fastbp.data import is_mostly_zero, SPARSE_STEPS
 from fastbp.kernels import epoch, layout
 from fastbp.kernels.activations import activate_layer, ACTIVATIONS
 from fastbp.kernels.backward import error_below, weight_gradient
@@ -22,6 +22,7 @@ from fastbp.kernels.updates import begin_step, OPTIMIZERS, Rule, Slice, state_sl
 from .cells import Cell, examples
 
 PRODUCTS = {"forward": 0, "delta back": 1, "weight gradient": 2}
+SMALL_STEP, SAMPLE_FLOPS = 2e7, 1e8  # some 0.2 and 1 ms
 FORWARD, DELTA_BACK = PRODUCTS["forward"], PRODUCTS["delta back"]
 
 
@@ -119,10 +120,11 @@ class Steps:
     """
 
     batches = 8
-    together_flops = 5e8  # some 5 ms
 
     def __init__(self, cell: Cell) -> None:
-        self.together = max(1, round(self.together_flops / cell.step_flops))
+        self.together = 1
+        if cell.step_flops < SMALL_STEP:
+            self.together = max(SPARSE_STEPS, round(SAMPLE_FLOPS / cell.step_flops))
         self.flops = self.together * cell.step_flops
         cell = cell._replace(rows=self.batches * cell.batch)
         X, y = examples(cell)
