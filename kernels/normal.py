@@ -2,7 +2,7 @@
 
 Of the tail Q(t) = 1 - Phi(t) = e^(-t^2 / 2) v P(2v - 1), with v = 4 / (4 + t), the polynomial P is
 all that is not known: by Chebyshev interpolation, from t = 0 to where Q is 0, wrong by 2^-26
-(float32) and 2^-54 (float64). Phi is within 5 ulp, and 8 left of 0, where (1 + erf(z / sqrt 2)) / 2
+(float32) and 2^-54 (float64). Phi is within 8 ulp, left of 0 too, where (1 + erf(z / sqrt 2)) / 2
 loses all digits.
 """
 

@@ -11,7 +11,7 @@ def polynomial(single, double):
 
     By pairs of terms, pairs of pairs and so on. One term after the other, each would wait for the
     last, and a processor cannot look ahead to as many vectors as that takes: the sigmoid took 39
-    rather than 31 cycles a vector in float64.
+    rather than 31 cycles a vector of float64, by AVX2.
     """
 
     @intrinsic

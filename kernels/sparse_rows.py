@@ -95,7 +95,7 @@ def _turned(net, slot, first):
 
 
 @inlined
-def _columns_at_once(net, first, last):
+def _neurons_at_once(net, first, last):
     """Of how many neurons a tile is, in tiles as even as can be."""
     vectors = parts(max(1, last - first), lanes(net.arena))
     return parts(vectors, parts(vectors, FEW_VECTORS)) * lanes(net.arena)
@@ -169,7 +169,7 @@ def weigh_sparse_rows(net, rows, first, last):
     """z^1 = a^0 (W^1)^T of neurons first .. last-1, still without b^1."""
     a_0, layer = a_matrix(net, 0, rows), layer_of(net, 1)
     W_T, step = _turned(net, 0, first), _row_step(net, first, last)
-    most = _columns_at_once(net, first, last)
+    most = _neurons_at_once(net, first, last)
     for r in range(rows):
         places, a = _list_of_row(net, r), advance(a_0.data, r * a_0.row_step)
         z = advance(net.arena, layer.z + r * layer.row_step)
@@ -216,7 +216,7 @@ def _scale(x, count, factor):
 def add_products(net, rows, first, last, k_end, factor, sums, step):
     """Add factor a^0_k delta^1 to row k of `sums`, for places k below k_end not done with yet."""
     a_0, layer = a_matrix(net, 0, rows), layer_of(net, 1)
-    most = _columns_at_once(net, first, last)
+    most = _neurons_at_once(net, first, last)
     for r in range(rows):
         places = _list_of_row(net, r)
         done, count = places[DONE], places[COUNT]

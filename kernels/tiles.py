@@ -114,7 +114,7 @@ def _emit_outer_tiles(builder, vector, shapes, arguments, depth, place, b_panel=
             b_k = builder.gep(b, [builder.mul(k, b_row)])
             b_vectors = []
             for j, mask in enumerate(masks):
-                if b_panel is not None and j and j % OUTER_VECTORS == 0:
+                if b_panel is not None and j > 0 and j % OUTER_VECTORS == 0:
                     b_k = builder.gep(b_k, [builder.sub(b_panel, _INT(OUTER_VECTORS * lanes))])
                 b_j = builder.gep(b_k, [_INT(j * lanes)])
                 b_vectors.append(emit_load(builder, b_j, vector, mask if b_panel is None else None))

@@ -116,7 +116,7 @@ class Steps:
 
     Over and over the same few batches, so that rows come from the cache; at a learning rate of 0,
     at which all is computed and nothing changes. `threads` is 1. Small steps are made so many
-    together that it hardly counts what a call does before the first (kernels/sparse_rows.py).
+    together that what a call does before the first (kernels/sparse_rows.py) is a tenth at most.
     """
 
     batches = 8
