@@ -1,4 +1,4 @@
-"""Numba's compiler, made to compile each kernel once, and what is inlined too (inlining.py).
+"""Numba's compiler, made to compile each kernel once, and what is inlined too (steps.py).
 
 By itself numba optimises a function and makes machine code of it, and then does both again in each
 caller, which takes in all that it calls. But the machine code of a kernel that only kernels call is
@@ -103,9 +103,9 @@ class KernelCompiler(Compiler):
         """Return numba's steps, but for how they inline, and without those that find nothing."""
         pipelines = super().define_pipelines()
         if is_tried():
-            from .inlining import inline_once  # of numba's insides, which a later one may not have
+            from .steps import without_useless  # of numba's insides, which a later one may not have
 
-            pipelines = [inline_once(pipeline) for pipeline in pipelines]
+            pipelines = [without_useless(pipeline) for pipeline in pipelines]
         return pipelines
 
 
