@@ -115,7 +115,7 @@ class Distortions:
             If X is not made of such images, or holds NaN or infinity.
         """
         images = checked_images(X, self.shape)
-        expansion = Expansion(self, images, integer("seed", seed, 0), checked_threads(threads, 1))
+        expansion = Expansion(self, images, integer("seed", seed, 0), checked_threads(threads) or 1)
         for _ in expansion.draw(integer("epoch", epoch, 0)):
             pass
         return expansion.out

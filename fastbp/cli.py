@@ -146,7 +146,7 @@ def main(ctx: click.Context) -> None:
     "--threads",
     type=click.IntRange(1, MOST_THREADS),
     show_default="by the work of a step",
-    help="They change the speed, not the result.",
+    help="At most; they change the speed, not the result.",
 )
 @click.option(
     "--data",

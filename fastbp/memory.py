@@ -60,7 +60,7 @@ class Scratch:
     def __init__(self, net: Architecture, settings: Settings, memory: Memory) -> None:
         self.key = self.needs(settings, memory)
         self.pace = Pace(net, settings.batch_size)
-        self.crew = Crew(settings.threads, settings.chose_threads)
+        self.crew = Crew(settings.threads, is_free=settings.asked_threads is None)
         self.workspace = Workspace(net, settings.batch_size, settings.threads, trains=True)
         clips = settings.rule.clip_norm > 0
         self.gradient: Array = layout.aligned_zeros(net.n_parameters if clips else 0, net.dtype)
@@ -72,7 +72,7 @@ class Scratch:
     def needs(settings: Settings, memory: Memory) -> tuple[object, ...]:
         """Return what two trainings of a net share if they can use the same arrays."""
         clips = settings.rule.clip_norm > 0
-        threads = settings.threads, settings.chose_threads
+        threads = settings.threads, settings.asked_threads
         return settings.batch_size, threads, clips, memory.slots.shape
 
 

@@ -168,8 +168,9 @@ class MLP(Net):
             is a terminal. With a bar or without, the logger "fastbp" tells of every epoch at the
             level DEBUG.
         threads : int, optional
-            None chooses by the net and the batch, and takes one while other programs keep cores
-            busy. The result has the same bits for any number.
+            At most so many; one where the net and the batch are too small for several to gain.
+            None has as many as numba may, or one, and one while other programs keep cores busy.
+            The result has the same bits for any number.
         resume : str or path-like, optional
             A file that `Checkpoint` wrote, to go on from: the end has the same bits as without the
             break. Net, data, callbacks with a memory and all arguments that matter to the bits must

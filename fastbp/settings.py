@@ -30,8 +30,8 @@ class Settings:
     augment: Distortions | None
     callbacks: Callbacks
     progress: bool | str
-    threads: int
-    chose_threads: bool  # whether nobody asked for that number
+    asked_threads: int | None  # what the user said
+    threads: int  # of the steps
 
     @classmethod
     def checked(
@@ -55,6 +55,7 @@ class Settings:
         """Check the arguments for training on so many rows."""
         chosen = as_optimizer(optimizer)
         size = min(integer("batch_size", batch_size), rows)
+        asked = checked_threads(threads)
         return cls(
             batch_size=size,
             optimizer=chosen,
@@ -69,8 +70,8 @@ class Settings:
             augment=checked_augment(augment, net),
             callbacks=Callbacks(callbacks),
             progress=checked_progress(progress),
-            threads=checked_threads(threads, choose_threads(net, size)),
-            chose_threads=threads is None,
+            asked_threads=asked,
+            threads=choose_threads(net, size, asked),
         )
 
     def told(self) -> dict[str, object]:

@@ -29,7 +29,9 @@ MOST_THREADS = 256  # more than any machine can use; a typing error should not s
 # wait for each other in a layer. By them 15 nets of 1 to 512 neurons a layer, in batches of 10 to
 # 16,384, have two threads where these gain 1.2 to 1.6, and one where two would gain 0.7 to 1.05.
 FLOPS, NUMBER, LAYER = 130.0, 2.0, 6000.0
-LEAST_GAIN = 0.45  # of the time of one thread: half of it, less a margin
+# Two must spare so much of the time of one, half of it at best: where it is for us to choose, and
+# where the user asks for several.
+LEAST_GAIN, LEAST_GAIN_ASKED = 0.05, 0.02
 LEAST_SHARE = 0.8  # of a core: on an idle machine a thread has 0.9 to 1
 MOST_ALONE = 64  # calls, some 3 seconds
 
@@ -43,19 +45,23 @@ def thread_limit() -> int:
     return int(config.NUMBA_NUM_THREADS)
 
 
-def choose_threads(net: Architecture, batch_size: int) -> int:
-    """Return the number of threads that suits the steps of a net.
+def checked_threads(threads: object) -> int | None:
+    """Return the number of threads that a user asks for, or None."""
+    return None if threads is None else integer("threads", threads, 1, MOST_THREADS)
 
-    Two halve the time of the arithmetic, but each needs what the other computes of a layer.
+
+def choose_threads(net: Architecture, batch_size: int, asked: int | None) -> int:
+    """Return the number of threads for the steps of a net: as many as there may be, or one.
+
+    Two halve the time of the arithmetic, but each needs what the other computes of a layer: a step
+    of [784, 30, 10] with one example would take three times as long.
     """
     alone = 6.0 * net.n_parameters * batch_size / FLOPS
     exchange = NUMBER * batch_size * sum(net.sizes[1:]) + LAYER * net.n_layers
-    return thread_limit() if LEAST_GAIN * alone > exchange else 1
-
-
-def checked_threads(threads: object, suitable: int) -> int:
-    """Return a user's number of threads, or for None the one that is suitable."""
-    return suitable if threads is None else integer("threads", threads, 1, MOST_THREADS)
+    most, least_gain = thread_limit(), LEAST_GAIN
+    if asked is not None:
+        most, least_gain = asked, LEAST_GAIN_ASKED
+    return most if alone / 2 - exchange > least_gain * alone else 1
 
 
 def start(call: Callable[[], Result]) -> Future[Result]:

@@ -76,8 +76,8 @@ class Training:
         self.schedule = settings.optimizer.schedule
         self.expansion: Expansion | None = None
         if settings.augment is not None:
-            X, threads = data.X, settings.threads
-            self.expansion = Expansion(settings.augment, X, memory.seed, threads)
+            threads = settings.asked_threads or settings.threads
+            self.expansion = Expansion(settings.augment, data.X, memory.seed, threads)
             self.data = data._replace(X=read_only(self.expansion.out))
 
     def run(self, epochs: int) -> None:

@@ -1,6 +1,13 @@
 """Small data sets that the tests of the API share."""
 
+import math
+
 import numpy as np
+
+from fastbp import threads
+
+# By small nets, several threads are to be tested all the same where a test asks for them.
+LEAST_GAIN_ASKED, threads.LEAST_GAIN_ASKED = threads.LEAST_GAIN_ASKED, -math.inf
 
 
 def blobs(rows=90, n_inputs=4, n_classes=3, seed=0):

@@ -4,6 +4,7 @@ Tests with PyTorch and with skl2onnx are collected where these are installed: th
 large to ask for, the second brings five packages.
 """
 
+import importlib
 import os
 import signal
 from importlib.util import find_spec
@@ -44,6 +45,8 @@ def batches(request, monkeypatch):
 # Before NumPy is imported: scikit-learn's products here are too small for two threads, which on a
 # busy machine wait for each other, ten times as long as one would take.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+importlib.import_module("api_problems")  # threads wherever a test asks for them
 
 NEEDS = {"test_torch.py": ["torch"], "test_onnx.py": ["skl2onnx", "onnxruntime"]}
 collect_ignore = [

@@ -12,7 +12,7 @@ import warnings
 
 import numpy as np
 import pytest
-from api_problems import blobs, everything, line
+from api_problems import blobs, everything, LEAST_GAIN_ASKED, line
 from numpy.testing import assert_array_equal
 from stops import press_ctrl_c
 
@@ -180,7 +180,26 @@ GAINS = [
 def test_threads_are_chosen_where_they_gain(sizes, batch_size, gain, monkeypatch):
     monkeypatch.setattr(threads, "thread_limit", lambda: 2)
     net = MLP(sizes, output="linear", loss="quadratic").architecture
-    assert threads.choose_threads(net, batch_size) == (2 if gain > 1.05 else 1)
+    monkeypatch.setattr(threads, "LEAST_GAIN_ASKED", LEAST_GAIN_ASKED)
+    gains = gain > 1.05
+    assert threads.choose_threads(net, batch_size, None) == (2 if gains else 1)
+    assert [threads.choose_threads(net, batch_size, n) for n in (1, 3)] == [1, 3 if gains else 1]
+
+
+def test_a_small_net_is_not_slowed_down_by_the_threads_that_are_asked_for(monkeypatch):
+    """[784, 30, 10] would take three times as long for one example by two threads."""
+    teams, run = [], threads.Crew.run
+
+    def record(crew, call):
+        teams.append(crew.threads)
+        return run(crew, call)
+
+    monkeypatch.setattr(threads.Crew, "run", record)
+    X, y = blobs(rows=60)
+    for least_gain in (threads.LEAST_GAIN_ASKED, LEAST_GAIN_ASKED):
+        monkeypatch.setattr(threads, "LEAST_GAIN_ASKED", least_gain)
+        MLP([4, 5, 3], seed=0).fit(X, y, epochs=1, threads=2)
+    assert teams == [2, 1]
 
 
 def test_a_crew_shrinks_while_others_keep_a_core_busy(monkeypatch):

@@ -66,8 +66,9 @@ class Epochs:
         block = next(row_blocks(X))  # all rows, unless they become dense for now
         most = (block.stop - block.start) // self.batch_size if is_sparse else math.inf
         self.pace = Pace(network, self.batch_size, most)
-        threads = checked_threads(estimator.n_threads, choose_threads(network, self.batch_size))
-        self.crew = Crew(threads, is_free=estimator.n_threads is None)
+        asked = checked_threads(estimator.n_threads)
+        threads = choose_threads(network, self.batch_size, asked)
+        self.crew = Crew(threads, is_free=asked is None)
         self.workspace = Workspace(network, self.batch_size, threads, trains=True)
         clipped = network.n_parameters if self.rule.clip_norm else 0
         self.gradient = layout.aligned_zeros(clipped, network.dtype)

@@ -57,8 +57,9 @@ class MLPClassifier(FastMLP, sklearn.neural_network.MLPClassifier):
     max_seconds : float, default=None
         Training ends with the epoch in which this time is over.
     n_threads : int, default=None
-        None chooses by the net and the batch, and takes one while other programs keep cores busy.
-        The result has the same bits for any number.
+        At most so many; one where the net and the batch are too small for several to gain. None has
+        as many as numba may, or one, and one while other programs keep cores busy. The result has
+        the same bits for any number.
     class_weight : dict, "balanced" or list of dict, default=None
         Weights of the classes, which multiply those of the rows; read by
         sklearn.utils.class_weight.compute_sample_weight.
@@ -174,8 +175,9 @@ class MLPRegressor(FastMLP, sklearn.neural_network.MLPRegressor):
     max_seconds : float, default=None
         Training ends with the epoch in which this time is over.
     n_threads : int, default=None
-        None chooses by the net and the batch, and takes one while other programs keep cores busy.
-        The result has the same bits for any number.
+        At most so many; one where the net and the batch are too small for several to gain. None has
+        as many as numba may, or one, and one while other programs keep cores busy. The result has
+        the same bits for any number.
 
     Attributes
     ----------
