@@ -257,8 +257,8 @@ def checked_shape(shape: Any, name: str = "shape") -> tuple[int, int]:
 def checked_images(X: object, shape: tuple[int, int]) -> Array:
     """Return X as a read-only matrix of finite float32 or float64, one image a row."""
     images = array("X", X, None)
-    if images.dtype != np.float64:
-        images = array("X", images, np.float32)
+    wanted = np.float64 if images.dtype.kind == "f" and images.itemsize == 8 else np.float32
+    images = array("X", images, wanted)
     pixels = shape[0] * shape[1]
     if images.ndim != 2 or images.shape[1] != pixels or not len(images):
         expected = f"shape (n, {pixels}), an image of {shape[0]} x {shape[1]} pixels a row"

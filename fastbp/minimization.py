@@ -160,7 +160,8 @@ def minimize(
     that does not change from step to step must be off.
     """
     for name, value in unused.items():
-        if not (value is None or (isinstance(value, (int, float)) and value == 0)):
+        is_number = isinstance(value, (int, float, np.number))
+        if not (value is None or (is_number and value == 0)):
             got = f"{value!r} with {type(optimizer).__name__}"
             raise ValueError(message(name, got, "it to be off", "use SGD or Adam"))
     with net._guard:

@@ -102,6 +102,7 @@ class MLP(Net):
         self._rng = rng
         self._memory = memory  # of the last training
         self._scratch: Scratch | None = None
+        self._own = frozenset(vars(self)) | {"_own"}  # what is ours, not a user's or a subclass's
 
     def fit(
         self,
@@ -373,8 +374,10 @@ class MLP(Net):
             "parameters": self._parameters,
             "rng": self._rng,
             "memory": self._memory,
+            "others": {name: value for name, value in vars(self).items() if name not in self._own},
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._assemble(state["architecture"], state["rng"], state["memory"])
         self._parameters[:] = state["parameters"]
+        vars(self).update(state["others"])

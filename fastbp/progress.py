@@ -37,7 +37,7 @@ class Progress:
         self._epochs = epochs
         self._epoch = 0
         self._is_first_call = True
-        if show is True or (show == "auto" and sys.stderr is not None and sys.stderr.isatty()):
+        if sys.stderr is not None and (show is True or (show == "auto" and sys.stderr.isatty())):
             from tqdm import tqdm
 
             self._bar = tqdm(

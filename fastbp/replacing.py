@@ -18,24 +18,37 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """Give a file to write to; at the end of the block it is complete, and takes the name `path`.
 
     Until it is on the disk the old file keeps its name; then its name moves, at once. An OSError
-    names `path`, and leaves the old file as it was.
+    names `path`, and leaves the old file as it was. A link stays one: the file that it leads to is
+    replaced.
     """
     with errors_name(path):
-        with unfinished(path) as new:
+        file_path = regular(path)
+        with unfinished(file_path) as new:
             with open(new, "xb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(new, path)
-        sync_folder(path.parent)
+            os.replace(new, file_path)
+        sync_folder(file_path.parent)
 
 
 def require_replaceable(path: Path) -> None:
     """Raise an OSError if nothing can be written there."""
     if path.is_dir():
         raise IsADirectoryError(f"path: {os.fspath(path)!r} is a folder, expected a file")
-    with errors_name(path), unfinished(path):
+    with errors_name(path), unfinished(regular(path)):
         pass
+
+
+def regular(path: Path) -> Path:
+    """Return the file that a path leads to through links; raise for a device or a pipe.
+
+    Nothing would be written to those: they would be gone.
+    """
+    leads_to = Path(os.path.realpath(path))
+    if leads_to.exists() and not (leads_to.is_file() or leads_to.is_dir()):
+        raise OSError(f"path: {os.fspath(path)!r} is a device or a pipe, expected a file")
+    return leads_to
 
 
 @contextmanager
@@ -49,6 +62,7 @@ def unfinished(path: Path) -> Iterator[Path]:
 def remove_leftovers(path: Path) -> None:
     """Remove what a process left beside `path` that was killed while it wrote."""
     random = "[0-9a-z_]" * 8  # as in tempfile
+    path = regular(path)
     for folder in path.parent.glob(f".{glob.escape(path.name)}-{random}"):
         shutil.rmtree(folder, ignore_errors=True)
 

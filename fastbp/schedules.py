@@ -50,8 +50,19 @@ class Schedule(ABC):
         Returns
         -------
         ndarray of float64, (steps,)
+
+        Raises
+        ------
+        ValueError
+            If `rate` returns something else: of one's own schedule too, nothing has been trained.
         """
-        return self.rate(epoch + np.arange(steps) / steps, memory)
+        given = self.rate(epoch + np.arange(steps) / steps, memory)
+        rates = np.ascontiguousarray(given, np.float64)
+        if rates.shape != (steps,) or not 0 <= rates.min() <= rates.max() < np.inf:
+            got = f"{shown(given)} from {type(self).__name__}.rate"
+            expected = f"finite numbers of at least 0, of shape ({steps},), as the times have"
+            raise ValueError(message("learning_rate", got, expected))
+        return rates
 
     def start(self) -> Memory:
         """Return what to remember before the first epoch."""

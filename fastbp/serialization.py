@@ -178,9 +178,10 @@ def check_tensors(name: str, path: PathLike, net: Architecture, file: Any, more:
             expected[f"biases.{layer}"] = [net.sizes[layer]]
     if not expected or not (found >= set(expected) if more else found == set(expected)):
         raise refused(name, path, "does not hold the tensors that its architecture asks for")
+    kind = SAFETENSORS_NAMES[str(net.dtype)]
     for tensor, shape in expected.items():
         lies = file.get_slice(tensor)
         have = list(lies.get_shape()), lies.get_dtype()
-        if have != (shape, SAFETENSORS_NAMES[str(net.dtype)]):
-            reason = f"has {have[1]} {tensor} of shape {have[0]}, expected {shape}"
+        if have != (shape, kind):
+            reason = f"has {have[1]} {tensor} of shape {have[0]}, expected {kind} of {shape}"
             raise refused(name, path, reason)

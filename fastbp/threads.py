@@ -45,6 +45,13 @@ def thread_limit() -> int:
     return int(config.NUMBA_NUM_THREADS)
 
 
+def available_cores() -> int:
+    """Return the number of cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def checked_threads(threads: object) -> int | None:
     """Return the number of threads that a user asks for, or None."""
     return None if threads is None else integer("threads", threads, 1, MOST_THREADS)
@@ -54,13 +61,14 @@ def choose_threads(net: Architecture, batch_size: int, asked: int | None) -> int
     """Return the number of threads for the steps of a net: as many as there may be, or one.
 
     Two halve the time of the arithmetic, but each needs what the other computes of a layer: a step
-    of [784, 30, 10] with one example would take three times as long.
+    of [784, 30, 10] with one example would take three times as long. On one core they would wait
+    for each other by turns, and take up to ten times as long.
     """
     alone = 6.0 * net.n_parameters * batch_size / FLOPS
     exchange = NUMBER * batch_size * sum(net.sizes[1:]) + LAYER * net.n_layers
     most, least_gain = thread_limit(), LEAST_GAIN
     if asked is not None:
-        most, least_gain = asked, LEAST_GAIN_ASKED
+        most, least_gain = min(asked, available_cores()), LEAST_GAIN_ASKED
     return most if alone / 2 - exchange > least_gain * alone else 1
 
 
@@ -139,13 +147,25 @@ class Crew:
 
 
 def run_together(call: Callable[[int], int], threads: int) -> int:
-    """Run all calls at once, the first one in this thread and each other in one of its own."""
+    """Run all calls at once, the first one in this thread and each other in one of its own.
+
+    None is called before all threads have begun: where the system refuses one, as containers do
+    that limit their number, those before it would wait for it in the kernel forever.
+    """
+    all_began: Future[bool] = Future()
 
     def call_apart(thread: int) -> int:
+        if not all_began.result():
+            return 0
         move_apart(thread, threads)
         return call(thread)
 
-    others = [start(partial(call_apart, thread)) for thread in range(1, threads)]
+    try:
+        others = [start(partial(call_apart, thread)) for thread in range(1, threads)]
+    except BaseException:
+        all_began.set_result(False)
+        raise
+    all_began.set_result(True)
     return max([call_apart(0), *(other.result() for other in others)])
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastbp.augment import Distortions
+from fastbp.augment import Distortions, expand_shifts
 from fastbp.kernels import jit
 from fastbp.mlp import MLP
 from fastbp.validation import Array
@@ -26,6 +26,7 @@ TASKS: dict[str, Task] = {
     "layer_errors": lambda net, X, y: net.layer_errors(X, y),
     "hessian": lambda net, X, y: net.hessian_vector_product(X, y, net.parameters),
     "augment": lambda net, X, y: Distortions(shape=(1, 2), elastic=1).apply(X),
+    "expand_shifts": lambda net, X, y: expand_shifts(X, y, shape=(1, 2)),
 }
 
 

@@ -6,8 +6,9 @@ import numpy as np
 
 from fastbp import threads
 
-# By small nets, several threads are to be tested all the same where a test asks for them.
+# Where a test asks for several threads they are to be tested, be nets small and cores few.
 LEAST_GAIN_ASKED, threads.LEAST_GAIN_ASKED = threads.LEAST_GAIN_ASKED, -math.inf
+AVAILABLE_CORES = None
 
 
 def blobs(rows=90, n_inputs=4, n_classes=3, seed=0):

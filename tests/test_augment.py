@@ -150,6 +150,14 @@ def test_expand_shifts_is_the_books():
     assert_array_equal(images, np.concatenate(expected))
 
 
+@pytest.mark.parametrize("kind", ["<f4", ">f4", "<f8", ">f8", "u1"])
+def test_doubles_stay_doubles_in_any_order_of_bytes(kind):
+    X = (255 * digits(4)).astype(kind)
+    out = EVERYTHING.apply(X)
+    assert out.dtype == (np.float64 if kind.endswith("f8") else np.float32)
+    assert_array_equal(out, EVERYTHING.apply(X.astype(out.dtype)))
+
+
 def test_training_sees_new_images_each_epoch_and_leaves_the_data_alone():
     X, y = digits(64), load_mnist_sample().train_labels[:64]
     kept_X, kept_y = X.copy(), y.copy()

@@ -177,3 +177,30 @@ def test_a_picture_that_cannot_be_written_is_an_error_and_the_history_stays(tmp_
         plot_history(history.to_dict(), tmp_path / "curves.png")
     assert history.epochs == 2
     assert np.isfinite(history.loss).all()
+
+
+def test_a_link_stays_one_and_leads_to_the_new_file(path):
+    path.parent.joinpath("elsewhere").mkdir()
+    target = path.parent / "elsewhere" / "net"
+    path.symlink_to(target)
+    for seed in (0, 1):  # the first time there is nothing yet
+        net_for_blobs(seed).save(path)
+        assert path.is_symlink()
+        assert not target.is_symlink()
+        assert everything(MLP.load(path))[0] == everything(net_for_blobs(seed))[0]
+    net_for_blobs().fit(X, Y, epochs=1, callbacks=[Checkpoint(path)])
+    assert path.is_symlink()
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_or_a_device_is_not_replaced(path):
+    os.mkfifo(path)
+    for save in (
+        lambda: net_for_blobs().save(path),
+        lambda: net_for_blobs().fit(X, Y, callbacks=[Checkpoint(path)]),
+    ):
+        with pytest.raises(OSError, match="is a device or a pipe, expected a file"):
+            save()
+    assert path.is_fifo()
+    assert list(path.parent.iterdir()) == [path]

@@ -113,6 +113,13 @@ def test_the_time_left_is_that_of_the_whole_training(monkeypatch, capsys):
     assert "00:29<00:30" in last
 
 
+def test_without_a_stderr_there_is_no_bar(monkeypatch):
+    """As under pythonw, which tqdm does not expect."""
+    monkeypatch.setattr("sys.stderr", None)
+    X, y = blobs()
+    assert MLP([4, 5, 3], seed=0).fit(X, y, epochs=1, progress=True).epochs == 1
+
+
 def test_the_log_has_a_line_an_epoch(caplog):
     X, y = blobs()
     net = MLP([4, 5, 3], seed=0)

@@ -12,7 +12,7 @@ import warnings
 
 import numpy as np
 import pytest
-from api_problems import blobs, everything, LEAST_GAIN_ASKED, line
+from api_problems import AVAILABLE_CORES, blobs, everything, LEAST_GAIN_ASKED, line
 from numpy.testing import assert_array_equal
 from stops import press_ctrl_c
 
@@ -328,3 +328,36 @@ def test_fit_warns_of_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         MLP([4, 5, 3], seed=0).fit(X, y, epochs=2, max_norm=2.0, clip_norm=1.0, l1=1e-4, l2=1e-4)
+
+
+def test_where_the_system_refuses_a_thread_none_waits_for_it(monkeypatch):
+    """Containers limit their number. Those that had begun spun in the kernel's barrier for ever."""
+    begun, start_thread = [], threading.Thread.start
+
+    def start(thread):
+        begun.append(thread)
+        if len(begun) == 3:  # the leader, a second one, and not a third
+            raise RuntimeError("can't start new thread")
+        start_thread(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    X, y = blobs()
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        MLP([4, 5, 3], seed=0).fit(X, y, threads=3)
+    for thread in begun[:2]:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_there_are_no_more_threads_than_cores(monkeypatch):
+    """On one core, two that wait for each other take up to ten times as long as one."""
+    large = MLP([784, 512, 512, 10]).architecture
+    assert threads.choose_threads(large, 128, 8) == 8
+    monkeypatch.setattr(threads, "available_cores", lambda: 2)
+    assert [threads.choose_threads(large, 128, n) for n in (1, 2, 8)] == [1, 2, 2]
+    monkeypatch.setattr(threads, "available_cores", AVAILABLE_CORES)
+    assert 1 <= threads.available_cores() <= os.cpu_count()
+    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda pid: {5}, raising=False)
+    assert threads.available_cores() == 1
+    monkeypatch.delattr(threads.os, "sched_getaffinity")
+    assert threads.available_cores() == os.cpu_count()

@@ -301,6 +301,7 @@ def test_arguments():
     X, y = blobs()
     with pytest.raises(ValueError, match="X: got NaN"):
         MLP([4, 3]).fit(X * np.nan, y, optimizer="lbfgs")
+    MLP([4, 3]).fit(X, y, epochs=1, optimizer="lbfgs", l1=np.float32(0), dropout=0, clip_norm=None)
 
 
 def test_training_goes_on_with_another_optimizer():

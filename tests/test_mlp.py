@@ -218,9 +218,10 @@ def test_asking_changes_nothing():
     assert net.parameters.tobytes() == before
 
 
-@pytest.mark.parametrize(
-    "duplicate", [copy.copy, copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))]
-)
+DUPLICATES = [copy.copy, copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))]
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES)
 def test_a_copy_is_independent_and_trains_to_the_same_bits(duplicate):
     X, y = blobs()
     net = MLP([4, 5, 3], seed=0)
@@ -233,3 +234,22 @@ def test_a_copy_is_independent_and_trains_to_the_same_bits(duplicate):
     assert_array_equal(twin.parameters, net.parameters)
     twin.weights[0][:] = 0
     assert twin.parameters[0] == 0
+
+
+class Named(MLP):
+    """A user's, with an attribute and a private one."""
+
+    def __init__(self, sizes, name):
+        super().__init__(sizes, seed=0)
+        self.name, self._notes = name, []
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES)
+def test_a_copy_has_what_users_and_subclasses_add(duplicate):
+    net = Named([4, 3], "first")
+    net.extra = {"run": 7}
+    net.partial_fit(*blobs())
+    twin = duplicate(duplicate(net))
+    assert (type(twin), twin.name, twin._notes, twin.extra) == (Named, "first", [], {"run": 7})
+    twin.extra["run"] = 8
+    assert net.extra == {"run": 7}

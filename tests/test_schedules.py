@@ -19,6 +19,7 @@ from fastbp import (
     Step,
     Warmup,
 )
+from fastbp.schedules import Schedule
 
 
 @pytest.mark.parametrize(
@@ -126,3 +127,31 @@ def test_fit_tells_a_plateau_what_it_measured():
 def test_arguments_are_checked_at_construction(make, name):
     with pytest.raises((ValueError, TypeError), match=rf"^{name}"):
         make()
+
+
+class Own(Schedule):
+    """A user's, that returns whatever it was given."""
+
+    def __init__(self, returned):
+        self.returned = returned
+
+    def rate(self, time, memory):
+        return self.returned
+
+
+def test_what_a_schedule_of_ones_own_returns_is_checked():
+    """It went to the kernel as it was, which read past its end."""
+    X, y = blobs(rows=6)
+    for wrong in (0.1, np.full(1, 0.1), np.full((3, 1), 0.1), [0.1, -0.1, 0.1], [0.1, np.nan, 0.1],
+                  [0.1, np.inf, 0.1]):  # fmt: skip
+        net = MLP([4, 3], seed=0)
+        before = net.parameters.tobytes()
+        with pytest.raises(ValueError, match=r"learning_rate: got .* from Own.rate, expected"):
+            net.fit(X, y, epochs=1, batch_size=2, optimizer=SGD(Own(wrong)))
+        assert net.parameters.tobytes() == before
+    bits = set()
+    for right in ([0.1] * 3, np.full(3, 0.1), np.full(6, 0.1)[::2]):
+        net = MLP([4, 3], seed=0)
+        net.fit(X, y, epochs=2, batch_size=2, optimizer=SGD(Own(right)))
+        bits.add(net.parameters.tobytes())
+    assert len(bits) == 1

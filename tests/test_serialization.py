@@ -180,3 +180,12 @@ def test_wrong_tensors_are_refused(path, change):
     rewritten(path, change_tensors=change)
     with pytest.raises(ValueError, match=r"net\.safetensors"):
         MLP.load(path)
+
+
+def test_a_tensor_of_another_dtype_is_told_with_both(path):
+    def halve(tensors):
+        tensors["weights.1"] = tensors["weights.1"].astype(np.float16)
+
+    rewritten(path, change_tensors=halve)
+    with pytest.raises(ValueError, match=r"has F16 weights\.1 of shape \[.*\], expected F32 of \["):
+        MLP.load(path)
