@@ -1,5 +1,6 @@
 """``python -m PACKAGE script.py [arguments]``: run a program on fastbp without an edit."""
 
+import os
 import runpy
 import sys
 from collections.abc import Callable
@@ -24,4 +25,5 @@ def run_script(package: str, prepare: Callable[[], object]) -> None:
     prepare()
     sys.argv = arguments
     sys.path[0] = str(Path(arguments[0]).resolve().parent)
-    runpy.run_path(arguments[0], run_name="__main__")
+    # In full, as Python has __file__, wherever the script goes with chdir.
+    runpy.run_path(os.path.abspath(arguments[0]), run_name="__main__")

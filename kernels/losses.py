@@ -38,7 +38,11 @@ VALID_OUTPUTS = {
     "poisson": ("softplus", "sigmoid", "exponential"),
 }
 
-_TINY = 1e-37  # the smallest a whose logarithm is asked for; still normal in float32
+
+@inlined
+def positive(a):
+    """a, or the smallest number whose logarithm is asked for, which is still a normal one."""
+    return maximum(a, broadcast_like(a, 1e-307 if is_double(a) else 1e-37))
 
 
 @inlined
@@ -53,7 +57,7 @@ def cost_of_output(loss, a, y):
         m = absolute(d)
         return select(m < 1, d * d * 0.5, m - 0.5)
     # POISSON: y ln(y / a) - y + a, half the deviance; y ln y is 0 at y = 0
-    ratio = log(maximum(y, broadcast_like(y, _TINY))) - log(maximum(a, broadcast_like(a, _TINY)))
+    ratio = log(positive(y)) - log(positive(a))
     return select(y > 0, fma(y, ratio, d), a)
 
 
@@ -68,7 +72,7 @@ def cost_derivative(loss, a, y):
         return select(d > 0, one, select(d < 0, -one, zero))
     if loss == HUBER:
         return minimum(maximum(d, broadcast_like(d, -1)), broadcast_like(d, 1))
-    return d / maximum(a, broadcast_like(a, _TINY))  # POISSON: 1 - y / a
+    return d / positive(a)  # POISSON: 1 - y / a
 
 
 @inlined
@@ -80,7 +84,7 @@ def cost_second_derivative(loss, a, y):
         return broadcast_like(a, 0)
     if loss == HUBER:
         return select(absolute(a - y) < 1, broadcast_like(a, 1), broadcast_like(a, 0))
-    a = maximum(a, broadcast_like(a, _TINY))
+    a = positive(a)
     return y / a / a  # POISSON
 
 

@@ -70,7 +70,7 @@ def test_parameters_are_theirs_and_then_ours(ours):
 @pytest.mark.parametrize("ours", OURS)
 @pytest.mark.parametrize("attribute", [name for name in dir(MLPRegressor) if name[0] != "_"])
 def test_methods_are_theirs(ours, attribute):
-    if attribute != "to_sklearn":
+    if attribute not in ("to_sklearn", "parameters"):  # of ours
         assert hasattr(ours._original, attribute)
 
 

@@ -23,8 +23,15 @@ from fastbp.sklearn.checks import CheckedMLP
 from fastbp.sklearn.constraints import refuse_combinations
 from fastbp.sklearn.epochs import Epochs
 from fastbp.sklearn.lbfgs import minimize, Objective
-from fastbp.sklearn.network import forward_pass, hidden_activations, Network
-from fastbp.sklearn.optimizer import Optimizer
+from fastbp.sklearn.network import (
+    check_features,
+    check_outputs,
+    forward_pass,
+    hidden_activations,
+    Network,
+    NOT_FINITE,
+)
+from fastbp.sklearn.optimizer import Optimizer, SOLVERS
 from fastbp.sklearn.parameters import Parameters
 from fastbp.sklearn.stochastic import Training
 from fastbp.sklearn.validation_set import split, ValidationSet
@@ -96,10 +103,7 @@ class FastMLP(CheckedMLP):
         else:
             self._fit_by_steps(X, y, sample_weight, incremental, validation)
         if not np.isfinite(self._bound_parameters().vector).all():
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may"
-                " contain large values and need to be preprocessed."
-            )
+            raise ValueError(NOT_FINITE)
         return self
 
     def _initialize(self, y: Array, layer_units: list[int], dtype: Any) -> None:
@@ -145,9 +149,16 @@ class FastMLP(CheckedMLP):
             self._best_coefs, self._best_intercepts = kept.coefs, kept.intercepts
 
     def _fit_with_lbfgs(self, X: Any, y: Array, weights: Array | None) -> None:
+        parameters, network = self._parameters_for(X, y)
+        self._bind(minimize(self, Objective(self, network, X, y, weights), parameters))
+
+    def _parameters_for(self, X: Any, y: Array) -> tuple[Parameters, Network]:
+        """Return the parameters, and their net, which must suit data: coefs_ may be a user's."""
         parameters = self._bound_parameters()
         network = Network.of(self, parameters.sizes, parameters.vector.dtype)
-        self._bind(minimize(self, Objective(self, network, X, y, weights), parameters))
+        check_features(network, X.shape[1])
+        check_outputs(network, y.shape[1])
+        return parameters, network
 
     def _fit_by_steps(
         self,
@@ -157,10 +168,10 @@ class FastMLP(CheckedMLP):
         incremental: bool,
         validation: tuple[Any, Any] | None,
     ) -> None:
-        parameters = self._bound_parameters()
-        network = Network.of(self, parameters.sizes, parameters.vector.dtype)
+        parameters, network = self._parameters_for(X, y)
         if not incremental or not hasattr(self, "_optimizer"):
             self._optimizer = Optimizer(self, network)
+        self._optimizer.go_on(network)
         watches = self.early_stopping and getattr(self, "validation_scores_", None) is None
         if watches or not hasattr(self, "loss_curve_"):
             self._begin_records()  # a warm start with other settings
@@ -254,9 +265,25 @@ class FastMLP(CheckedMLP):
         names = [name for name in original().get_params() if name in self.get_params()]
         model = original(**{name: getattr(self, name) for name in names})
         fitted = {name for name in vars(self) if name.endswith("_")} - set(self.get_params())
-        for name in fitted | {"_label_binarizer", "_random_state"} & set(vars(self)):
-            setattr(model, name, copy.deepcopy(getattr(self, name)))
+        private = {"_label_binarizer", "_random_state", "_no_improvement_count"}
+        private |= {"_best_coefs", "_best_intercepts"}
+        memo: dict[int, Any] = {}  # coefs_ may be the best ones, and remain so
+        for name in fitted | private & set(vars(self)):
+            setattr(model, name, copy.deepcopy(getattr(self, name), memo))
         return model
+
+    @property
+    def parameters(self) -> Array:
+        """The flat vector W^1, b^1, W^2, ...: what fastbp's callbacks read and set of a net."""
+        return self._bound_parameters().vector
+
+    @parameters.setter
+    def parameters(self, vector: Array) -> None:
+        self._bound_parameters().vector[:] = vector
+
+    def _check_solver(self) -> bool:
+        """Whether there is a partial_fit: scikit-learn knows of two solvers that take steps."""
+        return self.solver in SOLVERS or bool(super()._check_solver())
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the flat vector, whose numbers coefs_ and intercepts_ hold."""

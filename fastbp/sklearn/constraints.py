@@ -5,6 +5,7 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from fastbp.schedules import Schedule
@@ -36,15 +37,15 @@ REGRESSOR = {
     "loss": [StrOptions({"squared_error", "poisson", "absolute_error", "huber"})],
 }
 
-# Parameters that only steps can follow, each with the value that asks for nothing.
-OF_STEPS = {"dropout": 0, "clip_norm": None, "max_norm": None, "callbacks": None}
-OF_STEPS |= {"max_seconds": None}
+# Parameters that only steps can follow; 0, None and empty ones ask for nothing.
+OF_STEPS = "dropout", "clip_norm", "max_norm", "callbacks", "max_seconds"
 
 
 def refuse_combinations(estimator: Any, incremental: bool, has_validation: bool) -> None:
     """Raise for parameters that would silently do nothing."""
     if estimator.solver == "lbfgs":
-        names = [name for name, none in OF_STEPS.items() if getattr(estimator, name) != none]
+        values = {name: getattr(estimator, name) for name in OF_STEPS}
+        names = [name for name, value in values.items() if np.any(value)]
         if isinstance(estimator.learning_rate, Schedule):
             names.append("learning_rate (a schedule)")
         if has_validation:

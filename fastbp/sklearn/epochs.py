@@ -15,8 +15,8 @@ from fastbp.kernels import epoch as epoch_kernel
 from fastbp.kernels import layout
 from fastbp.pace import Pace
 from fastbp.settings import dropout_rates
-from fastbp.sklearn.network import dense, kernel_data, Network, row_blocks
-from fastbp.sklearn.optimizer import Optimizer, rule_of
+from fastbp.sklearn.network import dense, kernel_data, Network, NOT_FINITE, row_blocks
+from fastbp.sklearn.optimizer import Optimizer
 from fastbp.sklearn.parameters import Parameters
 from fastbp.threads import checked_threads, choose_threads, Crew
 from fastbp.validation import Array, read_only
@@ -57,7 +57,7 @@ class Epochs:
             if not np.isfinite(total):  # every gradient would be 0 then
                 raise ValueError("The sum of sample_weight overflows; divide the weights.")
         self.optimizer: Optimizer = estimator._optimizer
-        self.rule = rule_of(estimator)
+        self.rule = self.optimizer.rule(estimator)
         self.dropout = dropout_rates(estimator.dropout, network)
         self.rows = X.shape[0]
         self.batch_size = batch_size(estimator.batch_size, self.rows)
@@ -160,7 +160,9 @@ class Epochs:
 
             return self.crew.run(on_thread)
 
-        self.interrupts.step(self.pace.is_long, self.changed, call)
+        status = self.interrupts.step(self.pace.is_long, self.changed, call)
+        if status == epoch_kernel.INPUT_NOT_FINITE:  # which nobody has checked for
+            raise ValueError(NOT_FINITE)
 
 
 def batch_size(wanted: int | str, rows: int) -> int:

@@ -14,7 +14,7 @@ from sklearn.utils.optimize import _check_optimize_result
 
 from fastbp.interrupts import Interrupts
 from fastbp.kernels import backward
-from fastbp.sklearn.network import dense, kernel_data, Network, row_blocks
+from fastbp.sklearn.network import dense, kernel_data, Network, NOT_FINITE, row_blocks
 from fastbp.sklearn.parameters import Parameters
 from fastbp.validation import Array, read_only
 from fastbp.workspace import Workspace
@@ -32,9 +32,15 @@ class Objective:
     ) -> None:
         self.network, self.workspace, self.interrupts = network, Workspace(network), Interrupts()
         self.X, self.y, self.weights = X, y, sample_weight
-        total = len(y) if sample_weight is None else sample_weight.sum()
+        # scikit-learn sums weights of float32 in float32 for gradient and penalties, but not for
+        # the cost.
+        total = float(len(y) if sample_weight is None else sample_weight.sum())
+        if total == 0:
+            raise ZeroDivisionError("Weights sum to zero, can't be normalized")
         self.blocks = list(row_blocks(X))
-        self.shares = [self.weight_of(rows) / total for rows in self.blocks]
+        weights = [self.weight_of(rows) for rows in self.blocks]
+        self.shares = [weight / sum(weights) for weight in weights]
+        self.gradient_factor = sum(weights) / total
         # A dense X is one block, made ready once; blocks of a sparse one are made at each call.
         self.ready = self.data(self.blocks[0]) if len(self.blocks) == 1 else None
         self.l1, self.l2 = float(estimator.l1 / total), float(estimator.alpha / total)
@@ -45,7 +51,7 @@ class Objective:
         """Return what some of the rows weigh together."""
         if self.weights is None:
             return float(rows.stop - rows.start)
-        return float(self.weights[rows].sum())
+        return float(self.weights[rows].sum(dtype=np.float64))
 
     def data(self, rows: slice) -> Any:
         """Return some of the rows as the kernels read them."""
@@ -68,9 +74,11 @@ class Objective:
                 )
                 return answer
 
-            _, block_cost = self.interrupts.run(6.0 * len(vector) * len(data.X), call)
+            bad_row, block_cost = self.interrupts.run(6.0 * len(vector) * len(data.X), call)
+            if bad_row >= 0:  # which nobody has checked for
+                raise ValueError(NOT_FINITE)
             cost += share * block_cost
-            total += share * gradient
+            total += share * self.gradient_factor * gradient
         penalty = self.workspace.run(backward.add_penalties, parameters, self.l1, self.l2, total)
         return self.cost_factor * cost + penalty, total
 

@@ -20,6 +20,7 @@ from fastbp.workspace import Workspace
 
 __all__ = [
     "ACTIVATIONS",
+    "NOT_FINITE",
     "Network",
     "dense",
     "forward_pass",
@@ -39,6 +40,10 @@ LOSSES = {
     "absolute_error": "absolute",
     "huber": "huber",
 }
+NOT_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may"
+    " contain large values and need to be preprocessed."
+)
 BLOCK_NUMBERS = 2**22  # of a sparse X that are made dense at a time: 32 MB of float64
 
 
@@ -112,10 +117,29 @@ def kernel_data(network: Network, X: Array, y: Array, weights: Array | None) -> 
     return layout.Data(X, labels, read_only(targets), read_only(weights))
 
 
+def check_features(network: Network, n_features: int) -> None:
+    """Raise unless coefs_, which may be somebody's own, are for so many features."""
+    if n_features != network.n_inputs:
+        raise ValueError(
+            f"X has {n_features} features, but coefs_[0] is for {network.n_inputs} features."
+        )
+
+
+def check_outputs(network: Network, n_outputs: int) -> None:
+    """Raise unless the net, which may have been fitted to another y, has so many outputs."""
+    if n_outputs != network.n_outputs:
+        raise ValueError(f"y has {n_outputs} outputs, but the net has {network.n_outputs}.")
+
+
 def forward_pass(network: Network, workspace: Workspace, parameters: Parameters, X: Any) -> Array:
-    """Return the outputs of all rows, (n, n_L)."""
+    """Return the outputs of all rows, (n, n_L); NaN of a row that is not finite."""
+    check_features(network, X.shape[1])
     out: Array = np.empty((X.shape[0], network.n_outputs), network.dtype)
     for rows in row_blocks(X):
         block = dense(X[rows], network.dtype)
-        workspace.run(forward, parameters.frozen, block, out[rows])
+        if workspace.run(forward, parameters.frozen, block, out[rows]) >= 0:
+            # Nobody has checked, as under assume_finite=True, and the kernel has stopped there.
+            finite = np.isfinite(block).all(axis=1)
+            out[rows][~finite] = np.nan
+            out[rows][finite] = forward_pass(network, workspace, parameters, block[finite])
     return out

@@ -15,7 +15,7 @@ from fastbp.schedules import Schedule
 from fastbp.sklearn.network import Network
 from fastbp.validation import Array
 
-__all__ = ["SOLVERS", "Optimizer", "rule_of"]
+__all__ = ["SOLVERS", "Optimizer"]
 
 SOLVERS = ("sgd", "adam", "adamw", "rmsprop", "adagrad")
 SMALLEST_RATE = 1e-6  # at which the rate "adaptive" gives up
@@ -44,8 +44,13 @@ class Optimizer:
         self.learning_rate = float(estimator.learning_rate_init)
         self.t = 0
         self.epochs = 0
-        rule = rule_of(estimator)
-        slots = updates.state_slots(rule.optimizer, rule.momentum)
+        first = {"sgd": estimator.momentum, "rmsprop": estimator.beta_2, "adagrad": 0.0}
+        self.momentum = float(first.get(self.solver, estimator.beta_1))
+        self.nesterov = int(estimator.nesterovs_momentum)
+        self.beta_1, self.beta_2 = estimator.beta_1, estimator.beta_2
+        self.epsilon = float(estimator.epsilon)
+        self.weight_decay = float(estimator.weight_decay) if self.solver == "adamw" else 0.0
+        slots = updates.state_slots(updates.OPTIMIZERS[self.solver], self.momentum)
         shape = (slots, network.n_parameters) if slots else (1, 0)
         self.state: Array = layout.aligned_zeros(shape, network.dtype)
         # Drawn only where it is used: otherwise every later draw would differ from scikit-learn's.
@@ -58,7 +63,40 @@ class Optimizer:
         self.kind = str(rate) if is_named else "constant"  # or invscaling, or adaptive
         self.power_t = estimator.power_t
         self.learning_rate_init = self.learning_rate
-        self.beta_1, self.beta_2 = estimator.beta_1, estimator.beta_2
+
+    def rule(self, estimator: Any) -> Any:
+        """Return the kernels' description of this and of what acts beside it.
+
+        As in scikit-learn, partial_fit goes on with the solver, momentum, betas and epsilon that it
+        began with, while penalties are the estimator's of now.
+        """
+        return updates.Rule(
+            optimizer=updates.OPTIMIZERS[self.solver],
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            beta2=float(self.beta_2),
+            epsilon=self.epsilon,
+            weight_decay=self.weight_decay,
+            l1=float(estimator.l1),
+            l2=float(estimator.alpha),
+            max_norm=float(estimator.max_norm or 0),
+            clip_norm=float(estimator.clip_norm or 0),
+            epsilon_hat=int(self.solver == "adam"),
+            per_row=1,
+        )
+
+    def go_on(self, network: Network) -> None:
+        """Take over the dtype of a net that may have changed since the last step, or raise."""
+        n = self.state.shape[1]
+        if n and n != network.n_parameters:
+            raise ValueError(
+                f"coefs_ and intercepts_ have {network.n_parameters} numbers, but the optimizer of "
+                f"partial_fit has a state of {n}; call fit to train a net of another shape."
+            )
+        if self.state.dtype != network.dtype:
+            state = self.state
+            self.state = layout.aligned_zeros(state.shape, network.dtype)
+            self.state[...] = state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Put the unpickled vectors where kernels like them, on a cache line."""
@@ -100,23 +138,3 @@ class Optimizer:
         if verbose:
             print(message, sequel)
         return end
-
-
-def rule_of(estimator: Any) -> Any:
-    """Return the kernels' description of an estimator's solver and of what acts beside it."""
-    solver = estimator.solver
-    first = {"sgd": estimator.momentum, "rmsprop": estimator.beta_2, "adagrad": 0.0}
-    return updates.Rule(
-        optimizer=updates.OPTIMIZERS[solver],
-        momentum=float(first.get(solver, estimator.beta_1)),
-        nesterov=int(estimator.nesterovs_momentum),
-        beta2=float(estimator.beta_2),
-        epsilon=float(estimator.epsilon),
-        weight_decay=float(estimator.weight_decay) if solver == "adamw" else 0.0,
-        l1=float(estimator.l1),
-        l2=float(estimator.alpha),
-        max_norm=float(estimator.max_norm or 0),
-        clip_norm=float(estimator.clip_norm or 0),
-        epsilon_hat=int(solver == "adam"),
-        per_row=1,
-    )

@@ -17,6 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from fastbp.callbacks import Callbacks
 from fastbp.interrupts import Interrupts
 from fastbp.kernels import epoch as epoch_kernel
+from fastbp.monitor import require_recorded
 from fastbp.sklearn.epochs import Epochs
 from fastbp.sklearn.network import Network
 from fastbp.sklearn.optimizer import Optimizer
@@ -55,6 +56,9 @@ class Training:
         self.optimizer: Optimizer = estimator._optimizer
         self.callbacks = Callbacks(list(estimator.callbacks or ()))
         self.callbacks.refuse_checkpoints("an estimator, which cannot be resumed")
+        schedule = self.optimizer.schedule
+        if schedule is not None and schedule.monitored is not None:
+            require_recorded(schedule.monitored, self.recorded())
         self.ahead: deque[dict[str, float]] = deque()
         # Whether somebody looks at each epoch, or has it depend on the one before.
         self.is_watched = bool(

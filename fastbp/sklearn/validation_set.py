@@ -31,6 +31,8 @@ class ValidationSet:
     def __init__(
         self, network: Network, X: Any, y: Array, sample_weight: Array | None, score_name: str
     ) -> None:
+        if sample_weight is not None and not np.any(sample_weight):
+            raise ValueError("Sample weights must contain at least one non-zero number.")
         self.X, self.y, self.weights = dense(X, network.dtype), y, sample_weight
         self.data = kernel_data(network, self.X, y, sample_weight)
         self.workspace = Workspace(network)
@@ -45,6 +47,8 @@ class ValidationSet:
             loss, score = evaluate(network, self.workspace, parameters.frozen, self.data)
             if network.output == "sigmoid" and network.n_outputs > 1:
                 score = self.subset_accuracy(network, parameters)
+            elif len(getattr(estimator, "classes_", ())) == 1:
+                score = 1.0  # whatever the output, that class is predicted
             return loss, score
 
         loss, score = interrupts.run(2.0 * network.n_parameters * len(self.y), scores)

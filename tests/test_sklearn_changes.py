@@ -1,0 +1,208 @@
+"""What users change between two calls, and data that nobody has checked: as in scikit-learn.
+
+Kernels read pointers: whatever does not fit together has to be refused before.
+"""
+
+import copy
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.neural_network import MLPClassifier as TheirClassifier
+from sklearn.neural_network import MLPRegressor as TheirRegressor
+
+from fastbp import EarlyStopping, ReduceOnPlateau
+from fastbp.sklearn import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+X, y = load_iris(return_X_y=True)
+DATA, TARGET = load_diabetes(return_X_y=True)
+CLASSIFIERS = (TheirClassifier, MLPClassifier)
+REGRESSORS = (TheirRegressor, MLPRegressor)
+
+
+def assert_same(theirs, ours, rtol=1e-9):
+    for one, other in zip(theirs.coefs_, ours.coefs_, strict=True):
+        assert_allclose(other, one, rtol, rtol)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"solver": "sgd"}, {"solver": "adam"}),
+        ({"solver": "adam"}, {"solver": "sgd"}),
+        ({"solver": "sgd", "momentum": 0}, {"momentum": 0.9}),
+        ({"solver": "sgd"}, {"momentum": 0.0}),
+        ({"solver": "sgd"}, {"nesterovs_momentum": False}),
+        ({}, {"beta_1": 0.5, "beta_2": 0.9, "epsilon": 1.0}),
+        ({}, {"alpha": 0.5}),
+    ],
+)
+def test_partial_fit_goes_on_with_the_optimizer_it_began_with(before, after):
+    """Of the state of another there is too little, or too much."""
+    models = [kind((6,), random_state=0, **before) for kind in CLASSIFIERS]
+    for model in models:
+        model.partial_fit(X, y, classes=[0, 1, 2])
+        model.set_params(**after)
+        for _ in range(5):
+            model.partial_fit(X, y)
+    assert_same(*models)
+
+
+@pytest.mark.parametrize("solver", ["adamw", "rmsprop", "adagrad"])
+def test_every_solver_that_takes_steps_has_partial_fit(solver):
+    models = [MLPClassifier((6,), solver=solver, random_state=0), MLPRegressor(solver=solver)]
+    for model in models:
+        model.partial_fit(X, y, **({"classes": [0, 1, 2]} if model is models[0] else {}))
+    assert not hasattr(MLPClassifier(solver="lbfgs"), "partial_fit")
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
+@pytest.mark.parametrize("call", ["partial_fit", "fit"])
+@pytest.mark.parametrize("solver", ["sgd", "lbfgs"])
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 3), (3, 2), (2, 1)])
+def test_another_number_of_outputs_is_refused(call, solver, before, after):
+    Y = np.column_stack([TARGET, -TARGET, TARGET**2]) / 1e4
+    model = MLPRegressor(
+        hidden_layer_sizes=(6,), solver=solver, warm_start=True, random_state=0, max_iter=2
+    )
+    model.fit(DATA, Y[:, :before])
+    kept = copy.deepcopy(model.coefs_)
+    if solver == "lbfgs" and call == "partial_fit":
+        return
+    with pytest.raises(ValueError, match=f"y has {after} outputs, but the net has {before}"):
+        getattr(model, call)(DATA, Y[:, :after])
+    assert all(map(np.array_equal, kept, model.coefs_))
+
+
+def fitted(**parameters):
+    return MLPClassifier((6,), random_state=0, max_iter=3, **parameters).fit(X, y)
+
+
+def test_coefficients_for_other_features_are_refused():
+    model = fitted()
+    model.coefs_[0] = np.zeros((3000, 6))
+    for call in (model.predict_proba, lambda X: model.partial_fit(X, y)):
+        with pytest.raises(ValueError, match=r"X has 4 features, but coefs_\[0\] is for 3000"):
+            call(X)
+
+
+@pytest.mark.parametrize("hidden", [3, 600])
+def test_a_net_that_was_pruned_or_grown_is_not_trained_with_the_old_state(hidden):
+    model = fitted()
+    model.coefs_ = [np.ones((4, hidden)), np.ones((hidden, 3))]
+    model.intercepts_ = [np.zeros(hidden), np.zeros(3)]
+    assert model.predict_proba(X).shape == (150, 3)
+    with pytest.raises(ValueError, match=r"state of .*; call fit to train a net of another shape"):
+        model.partial_fit(X, y)
+    model.set_params(warm_start=True).fit(X, y)  # with a new state
+    assert model.coefs_[0].shape == (4, hidden)
+
+
+def test_coefficients_of_another_precision_are_trained_on():
+    models = [kind((6,), random_state=0) for kind in CLASSIFIERS]
+    for model in models:
+        model.partial_fit(X.astype(np.float32), y, classes=[0, 1, 2])
+        model.coefs_ = [coef.astype(np.float64) for coef in model.coefs_]
+        model.intercepts_ = [b.astype(np.float64) for b in model.intercepts_]
+        for _ in range(3):
+            model.partial_fit(X, y)
+    assert_same(*models, rtol=1e-4)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_rows_that_are_not_finite_spoil_no_other(bad):
+    """assume_finite=True is a promise; where it is broken, their own outputs are NaN."""
+    model = fitted()
+    some = np.tile(X, (40, 1))
+    right = model.predict_proba(some)
+    some[[0, 4321], 1] = bad
+    with config_context(assume_finite=True):
+        found = model.predict_proba(some)
+    assert_array_equal(np.flatnonzero(np.isnan(found).all(axis=1)), [0, 4321])
+    good = np.delete(np.arange(len(some)), [0, 4321])
+    assert_array_equal(found[good], right[good])
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_data_that_are_not_finite_do_not_train(solver):
+    some = X.copy()
+    some[7, 2] = np.nan
+    with config_context(assume_finite=True), pytest.raises(ValueError, match="non-finite"):
+        MLPClassifier((6,), solver=solver, random_state=0, max_iter=3).fit(some, y)
+
+
+def test_fastbps_early_stopping_works_for_estimators():
+    for restores in (True, False):
+        stop = EarlyStopping("loss", patience=2, min_delta=1e9, restore_best=restores)
+        model = MLPClassifier((6,), callbacks=[stop], random_state=0, max_iter=50).fit(X, y)
+        assert model.n_iter_ == 3
+        first = MLPClassifier((6,), random_state=0, max_iter=1).fit(X, y)
+        same = all(map(np.array_equal, model.coefs_, first.coefs_))
+        assert same == restores
+
+
+def test_a_schedule_that_watches_what_is_not_recorded_is_refused():
+    rate = ReduceOnPlateau(0.01, "val_loss")
+    with pytest.raises(ValueError, match="monitor: got 'val_loss', expected what this training"):
+        MLPClassifier((6,), learning_rate=rate).fit(X, y)
+
+
+def test_one_class_is_always_predicted():
+    models = [
+        kind((6,), early_stopping=True, random_state=0, max_iter=30).fit(X, np.zeros(len(X)))
+        for kind in CLASSIFIERS
+    ]
+    assert models[1].validation_scores_ == models[0].validation_scores_
+    assert_same(*models)
+
+
+def test_weights_of_float32_do_not_round_the_cost_of_doubles():
+    weights = np.random.default_rng(0).uniform(0.1, 2, len(TARGET)).astype(np.float32)
+    models = [
+        kind(solver="lbfgs", hidden_layer_sizes=(6,), random_state=0, max_iter=5).fit(
+            DATA, TARGET, weights
+        )
+        for kind in REGRESSORS
+    ]
+    assert_allclose(models[1].loss_, models[0].loss_, 1e-12)
+    assert_same(*models, rtol=1e-6)
+
+
+def test_poisson_costs_of_tiny_predictions():
+    models = [kind("poisson", (2,), random_state=0, max_iter=1).fit(X, y) for kind in REGRESSORS]
+    for model in models:
+        model.coefs_ = [np.zeros_like(coef) for coef in model.coefs_]
+        model.intercepts_ = [np.zeros(2), np.array([-150.0])]
+        model.set_params(warm_start=True, learning_rate_init=1e-300).fit(X, y)
+    assert_allclose(models[1].loss_, models[0].loss_, 1e-12)
+    assert models[0].loss_ > 140
+
+
+@pytest.mark.parametrize("kind", CLASSIFIERS)
+def test_weights_that_sum_to_0(kind):
+    with pytest.raises(ZeroDivisionError, match="sum to zero"):
+        kind((6,), solver="lbfgs", max_iter=3).fit(X, y, np.tile([1.0, -1.0], 75))
+
+
+def test_what_asks_for_nothing_goes_with_lbfgs():
+    options = {"callbacks": [], "dropout": [0.0], "max_norm": None}
+    MLPClassifier((6,), solver="lbfgs", max_iter=3, **options).fit(X, y)
+
+
+def test_an_estimator_of_scikit_learn_goes_on_after_early_stopping():
+    model = fitted(early_stopping=True, warm_start=True).to_sklearn()
+    assert model.fit(X, y).score(X, y) >= 0
+
+
+def test_a_script_finds_its_files_wherever_it_goes(tmp_path):
+    script = "import os; os.chdir('/'); print(open(__file__).read()[:9])"
+    (tmp_path / "script.py").write_text(script)
+    for package in ("fastbp.sklearn", "fastbp.nndl"):
+        command = [sys.executable, "-m", package, "script.py"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "import os"
