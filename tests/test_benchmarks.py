@@ -217,3 +217,33 @@ for n_inputs in (1, 12, 784):
     *others, digits = run_in_suite(code).splitlines()
     assert others == [f"(21, {n}) float32 (21,) False" for n in (1, 12)]
     assert digits == "(21, 784) float32 (21,) True"
+
+
+SLOW_PHASE = """
+from benchmarks import sampling
+
+now, slowness = 0.0, 1.0
+
+class Clock(sampling.SteadyClock):
+    def loop(self):
+        work(3e-4)
+        self.end = now
+        return 3e-4 * slowness
+
+def work(seconds):
+    global now
+    now += seconds * slowness
+
+sampling.time.thread_time = lambda: now
+clock = Clock()
+for slowness in (1.0, 1.7, 0.6):
+    clock()  # a sample of the time before
+    start = clock()
+    work(3e-3)
+    print(clock() - start)
+"""
+
+
+def test_the_clock_of_kernels_goes_slower_where_the_processor_does():
+    seconds = [float(line) for line in run_in_suite(SLOW_PHASE).splitlines()]
+    np.testing.assert_allclose(seconds, 10 * 2e-4)  # ten loops, each time
