@@ -8,7 +8,7 @@ from fastbp import threads
 
 # Where a test asks for several threads they are to be tested, be nets small and cores few.
 LEAST_GAIN_ASKED, threads.LEAST_GAIN_ASKED = threads.LEAST_GAIN_ASKED, -math.inf
-AVAILABLE_CORES = None
+AVAILABLE_CORES, threads.available_cores = threads.available_cores, lambda: threads.MOST_THREADS
 
 
 def blobs(rows=90, n_inputs=4, n_classes=3, seed=0):
