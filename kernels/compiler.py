@@ -1,4 +1,4 @@
-"""Numba's compiler, made to compile each kernel once, and what is inlined too (steps.py).
+"""Numba's compiler, made to compile each kernel once, and what is inlined too (compiler_passes.py).
 
 By itself numba optimises a function and makes machine code of it, and then does both again in each
 caller, which takes in all that it calls. But the machine code of a kernel that only kernels call is
@@ -100,10 +100,11 @@ class KernelCompiler(Compiler):
         super().__init__(typingctx, targetctx, library, args, return_type, flags, locals)
 
     def define_pipelines(self):
-        """Return numba's steps, but for how they inline, and without those that find nothing."""
+        """Return numba's passes, but for how they inline, and without those that find nothing."""
         pipelines = super().define_pipelines()
         if is_tried():
-            from .steps import without_useless  # of numba's insides, which a later one may not have
+            # Of numba's insides, which a later one may not have.
+            from .compiler_passes import without_useless
 
             pipelines = [without_useless(pipeline) for pipeline in pipelines]
         return pipelines

@@ -125,6 +125,8 @@ def test_rows_that_are_not_finite_spoil_no_other(bad):
     assert_array_equal(np.flatnonzero(np.isnan(found).all(axis=1)), [0, 4321])
     good = np.delete(np.arange(len(some)), [0, 4321])
     assert_array_equal(found[good], right[good])
+    with config_context(assume_finite=True):
+        assert np.isnan(model.predict_proba(np.full((1, 4), bad))).all()
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])

@@ -39,8 +39,9 @@ class Objective:
             raise ZeroDivisionError("Weights sum to zero, can't be normalized")
         self.blocks = list(row_blocks(X))
         weights = [self.weight_of(rows) for rows in self.blocks]
-        self.shares = [weight / sum(weights) for weight in weights]
-        self.gradient_factor = sum(weights) / total
+        exact = sum(weights)
+        self.shares = [weight / exact for weight in weights]
+        self.gradient_factor = exact / total
         # A dense X is one block, made ready once; blocks of a sparse one are made at each call.
         self.ready = self.data(self.blocks[0]) if len(self.blocks) == 1 else None
         self.l1, self.l2 = float(estimator.l1 / total), float(estimator.alpha / total)

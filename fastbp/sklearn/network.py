@@ -22,6 +22,8 @@ __all__ = [
     "ACTIVATIONS",
     "NOT_FINITE",
     "Network",
+    "check_features",
+    "check_outputs",
     "dense",
     "forward_pass",
     "hidden_activations",
@@ -139,7 +141,8 @@ def forward_pass(network: Network, workspace: Workspace, parameters: Parameters,
         block = dense(X[rows], network.dtype)
         if workspace.run(forward, parameters.frozen, block, out[rows]) >= 0:
             # Nobody has checked, as under assume_finite=True, and the kernel has stopped there.
-            finite = np.isfinite(block).all(axis=1)
-            out[rows][~finite] = np.nan
-            out[rows][finite] = forward_pass(network, workspace, parameters, block[finite])
+            bad: Array = ~np.isfinite(block).all(axis=1)
+            block = read_only(np.where(bad[:, np.newaxis], 0, block))
+            workspace.run(forward, parameters.frozen, block, out[rows])
+            out[rows][bad] = np.nan
     return out

@@ -1,7 +1,7 @@
-"""Numba's steps to machine code, without what finds nothing in a kernel.
+"""Numba's passes to machine code, without what finds nothing in a kernel.
 
 Kernels have no closures, no `with`, no loops over tuples of several types, and nothing whose users
-are counted. By numba's own steps they take a third longer to compile: it looks for all of these,
+are counted. By numba's own passes they take a third longer to compile: it looks for all of these,
 translates an inlined function anew for each call of it, goes through a whole function for every
 variable of it, and looks up at each addition what an addition is.
 """
@@ -175,7 +175,7 @@ OURS = {
 
 
 def without_useless(pipeline):
-    """Give a pipeline of numba's our steps, and no useless ones; return it."""
+    """Give a pipeline of numba's our passes, and no useless ones; return it."""
     pipeline.passes = [
         (OURS.get(step, step), what) for step, what in pipeline.passes if step.name() not in USELESS
     ]

@@ -1,4 +1,4 @@
-"""Our steps of numba's compiler (kernels/steps.py) leave what numba's own would."""
+"""Our passes of numba's compiler (kernels/compiler_passes.py) leave what numba's own would."""
 
 import importlib
 import pkgutil
@@ -11,7 +11,7 @@ from numba.core.compiler import run_frontend, StateDict
 from numba.core.typing.context import BaseContext
 
 import fastbp.kernels
-from fastbp.kernels import compiler, jit, steps
+from fastbp.kernels import compiler, compiler_passes, jit
 
 
 def functions():
@@ -55,7 +55,7 @@ def test_single_assignments_are_numbas_to_the_name():
         state = StateDict()
         state.func_ir = run_frontend(function)
         before = written(state.func_ir.blocks)
-        assert steps.AssignOnce().run_pass(state)
+        assert compiler_passes.AssignOnce().run_pass(state)
         after = written(state.func_ir.blocks)
         assert after == written(ssa._run_ssa(run_frontend(function).blocks))
         changed += after != before
@@ -73,7 +73,7 @@ def asked(monkeypatch):
         return resolve(self, function, arguments, keywords)
 
     monkeypatch.setattr(BaseContext, "resolve_function_type", count)
-    monkeypatch.setattr(steps, "_answers", {})
+    monkeypatch.setattr(compiler_passes, "_answers", {})
     return answers
 
 
