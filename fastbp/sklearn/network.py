@@ -141,8 +141,8 @@ def forward_pass(network: Network, workspace: Workspace, parameters: Parameters,
         block = dense(X[rows], network.dtype)
         if workspace.run(forward, parameters.frozen, block, out[rows]) >= 0:
             # Nobody has checked, as under assume_finite=True, and the kernel has stopped there.
-            bad: Array = ~np.isfinite(block).all(axis=1)
-            block = read_only(np.where(bad[:, np.newaxis], 0, block))
+            finite = np.isfinite(block).all(axis=1)
+            block = read_only(np.nan_to_num(block, nan=0, posinf=0, neginf=0))
             workspace.run(forward, parameters.frozen, block, out[rows])
-            out[rows][bad] = np.nan
+            out[rows][~finite] = np.nan
     return out
