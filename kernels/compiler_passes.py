@@ -6,15 +6,17 @@ translates an inlined function anew for each call of it, goes through a whole fu
 variable of it, and looks up at each addition what an addition is.
 """
 
-import copy
 from collections import defaultdict
 
-from numba.core import analysis, ir_utils, ssa, types
+from numba.core import analysis, ir, ir_utils, ssa
 from numba.core.compiler import DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
 from numba.core.inline_closurecall import callee_ir_validator, InlineWorker
-from numba.core.typed_passes import NopythonTypeInference, PreLowerStripPhis
+from numba.core.typed_passes import NativeLowering, NopythonTypeInference, PreLowerStripPhis
 from numba.core.untyped_passes import InlineInlinables, ReconstructSSA
+
+from .compiler_lowering import LowerKernel
+from .compiler_types import InferTypes
 
 # By their names. The last one notes where each variable is used for the last time: for counting.
 USELESS = {
@@ -22,7 +24,6 @@ USELESS = {
 }  # fmt: skip
 
 _translated = {}  # function -> its numba IR, in which all that it calls is inlined already
-_answers = {}  # what was asked of numba's typing context -> its answer
 
 
 class _Inliner(InlineWorker):
@@ -38,17 +39,40 @@ class _Inliner(InlineWorker):
         return _translated[func]
 
     def inline_ir(self, caller_ir, block, i, callee_ir, callee_freevars, arg_typs=None):
-        # One copy of all blocks at once has one copy of each variable. Numba goes on to copy each
-        # block: so that it takes these instead, each is for now its own copy.
-        callee_ir, blocks = callee_ir.copy(), copy.deepcopy(callee_ir.blocks)
+        # Numba goes on to copy each block: so that it takes these instead, each is its own copy.
+        callee_ir, blocks = callee_ir.copy(), _copy(callee_ir.blocks)
         callee_ir.blocks = blocks
+        scope = _copy_scope(blocks[min(blocks)].scope)
         for ours in blocks.values():
+            ours.scope = scope
             ours.__deepcopy__ = lambda memo, ours=ours: ours
         try:
             return super().inline_ir(caller_ir, block, i, callee_ir, callee_freevars, arg_typs)
         finally:
             for ours in blocks.values():
                 del ours.__deepcopy__
+
+
+def _copy(part):
+    """Copy numba IR but for its variables, in whose places others are put."""
+    kind = type(part)
+    if kind in (list, tuple):
+        return kind([_copy(each) for each in part])
+    if kind is dict:
+        return {key: _copy(value) for key, value in part.items()}
+    if isinstance(part, ir.Block | ir.Inst):
+        copied = object.__new__(kind)
+        vars(copied).update(_copy(vars(part)))
+        return copied
+    return part
+
+
+def _copy_scope(scope):
+    """Copy what knows a function's variables, to which those that take their places are added."""
+    copied = ir.Scope(scope.parent, scope.loc)
+    for name, variable in scope.localvars._con.items():
+        copied.localvars.define(name, variable)
+    return copied
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -120,50 +144,11 @@ class StripPhis(PreLowerStripPhis):
     _name = "strip_phis_only"
 
     def run_pass(self, state):
-        """Have assignments where the values of a variable meet."""
+        """Have assignments where the values of a variable meet, and what comes first first."""
         state.func_ir = self._strip_phi_nodes(state.func_ir)
+        state.func_ir.blocks = ir_utils.rename_labels(state.func_ir.blocks)
         state.func_ir._definitions = ir_utils.build_definitions(state.func_ir.blocks)
         return True
-
-
-class _Remembering:
-    """A typing context of numba's, with answers that it has given before."""
-
-    def __init__(self, context):
-        self._context = context
-
-    def __getattr__(self, name):
-        return getattr(self._context, name)
-
-    def resolve_function_type(self, function, arguments, keywords):
-        if not isinstance(function, types.Function) or keywords:
-            return self._context.resolve_function_type(function, arguments, keywords)
-        if (function, arguments) not in _answers:
-            _answers[function, arguments] = self._context.resolve_function_type(
-                function, arguments, keywords
-            )
-        return _answers[function, arguments]
-
-    def resolve_getattr(self, kind, name):
-        if (kind, name) not in _answers:
-            _answers[kind, name] = self._context.resolve_getattr(kind, name)
-        return _answers[kind, name]
-
-
-@register_pass(mutates_CFG=True, analysis_only=False)
-class InferTypes(NopythonTypeInference):
-    """Numba's pass, with a memory."""
-
-    _name = "infer_types"
-
-    def run_pass(self, state):
-        """Infer the type of each variable."""
-        context = state.typingctx
-        state.typingctx = _Remembering(context)
-        try:
-            return super().run_pass(state)
-        finally:
-            state.typingctx = context
 
 
 OURS = {
@@ -171,6 +156,7 @@ OURS = {
     ReconstructSSA: AssignOnce,
     NopythonTypeInference: InferTypes,
     PreLowerStripPhis: StripPhis,
+    NativeLowering: LowerKernel,
 }
 
 

@@ -1,4 +1,4 @@
-"""Our passes of numba's compiler (kernels/compiler_passes.py) leave what numba's own would."""
+"""Our passes of numba's compiler (kernels/compiler_*.py) leave what numba's own would."""
 
 import importlib
 import pkgutil
@@ -11,7 +11,7 @@ from numba.core.compiler import run_frontend, StateDict
 from numba.core.typing.context import BaseContext
 
 import fastbp.kernels
-from fastbp.kernels import compiler, compiler_passes, jit
+from fastbp.kernels import compiler, compiler_passes, compiler_types, jit
 
 
 def functions():
@@ -73,7 +73,7 @@ def asked(monkeypatch):
         return resolve(self, function, arguments, keywords)
 
     monkeypatch.setattr(BaseContext, "resolve_function_type", count)
-    monkeypatch.setattr(compiler_passes, "_answers", {})
+    monkeypatch.setattr(compiler_types, "_answers", {})
     return answers
 
 

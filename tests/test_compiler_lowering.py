@@ -1,0 +1,176 @@
+"""What kernels compute is what Python would, though statements are lowered in our own way."""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numba.core.lowering import BaseLower
+
+from fastbp.kernels import compiler, jit
+
+SMALL = st.integers(-7, 7)
+
+
+def compiled(function):
+    """A function compiled as kernels are, but not kept on disk."""
+    return numba.njit(pipeline_class=compiler.KernelCompiler, **jit.FLAGS)(function)
+
+
+@compiled
+def walk(start, stop, step):
+    """Count, in every way that a loop over a range can end."""
+    turns = last = total = 0
+    for i in range(start, stop, step):
+        turns, last = turns + 1, i
+        for j in range(i):
+            if j == 4:
+                break
+            if j % 2:
+                continue
+            total += j
+        else:
+            total += 100
+        for j in range(i, 3):
+            total += 7 * j
+        i = -1000  # the range does not hear of it
+        total += i
+    for _ in range(turns):
+        last += 1
+    return turns, last, total
+
+
+@given(start=SMALL, stop=SMALL, step=SMALL.filter(bool))
+def test_ranges_are_pythons(start, stop, step):
+    assert walk(start, stop, step) == walk.py_func(start, stop, step)
+
+
+def test_a_range_is_gone_through_more_than_once():
+    @compiled
+    def twice(n):
+        numbers, total = range(n), 0
+        for i in numbers:
+            for j in numbers:
+                total += i * j
+        return total
+
+    assert twice(5) == 100
+
+
+class Pair(NamedTuple):
+    x: float
+    n: int
+
+
+@compiled
+def divide(x, n, scale=2.0):
+    return Pair(x / n * scale, int(x) // n)
+
+
+@compiled
+def is_large(pair):
+    return pair.x > 2 or pair.n > 2
+
+
+@compiled
+def add_to(numbers, pair):
+    numbers[pair.n] += pair.x
+
+
+@compiled
+def call_each_other(numbers, x, n):
+    large = 0
+    for k in range(1, n):
+        pair = divide(x, k) if k % 2 else divide(x, k, 3.0)
+        if is_large(pair):
+            large += 1
+            continue
+        add_to(numbers, pair)
+    return large, divide(x, 1, 1.0).x
+
+
+@pytest.mark.parametrize("x", [0.0, 1.5, 2.0, 11.0])
+def test_calls_return_numbers_tuples_truth_and_nothing(x):
+    ours, pythons = np.zeros(3), np.zeros(3)
+    assert call_each_other(ours, x, 9) == call_each_other.py_func(pythons, x, 9)
+    assert ours.tolist() == pythons.tolist()
+
+
+@compiled
+def operate(m, n, x, yes):
+    """All operators that kernels have, in place too, on integers, floats and truth values."""
+    a, b = (m + n, m - n, m * n), (m // n, m % n, m / n, m**2, x**3, x**n)
+    c = (m & n, m | n, m ^ n, m << 2, m >> 1, -m, +x, ~m, not yes)
+    d = (m < n, m <= x, m == n, x != n, x > m, n >= m, yes & (m < n), yes | (m > n))
+    p, q, r, finite = m, x, m, yes
+    p += n
+    q *= n
+    q -= m
+    q /= n
+    r **= 2
+    r //= n
+    r |= 1
+    finite &= m < n
+    return a, b, c, d, p, q, r, finite, x * yes + (m < n)
+
+
+@given(m=SMALL, n=st.integers(1, 7), x=st.floats(-3, 3), yes=st.booleans())
+def test_operators_are_pythons(m, n, x, yes):
+    found, expected = operate(m, n, x, yes), operate.py_func(m, n, x, yes)
+    for ours, pythons in zip(found, expected, strict=True):
+        assert ours == pytest.approx(pythons, rel=1e-15)
+
+
+@compiled
+def choose(n, x):
+    """Values made in one block and used in others, in loops and behind them."""
+    half = x / 2
+    if n > 2:
+        y = half + 1
+        z = y * y
+    else:
+        y, z = x, half
+    once = y - z
+    for i in range(n):
+        square = i * once
+        if square > 4:
+            y = square
+        else:
+            z = y + square
+    return half, once, y, z
+
+
+@given(n=SMALL, x=st.floats(-9, 9))
+def test_values_are_the_same_in_all_blocks(n, x):
+    assert choose(n, x) == choose.py_func(n, x)
+
+
+def use_in_a_loop(x, n):
+    a, b = x + 1, x * 2
+    c = a * b
+    for _ in range(n):
+        x = x + a + b + c
+    return x
+
+
+def count_places(monkeypatch):
+    """Compile that, and return of how many numbers LLVM is told that they are in memory."""
+    found, lower = [], BaseLower.lower
+
+    def count(self):
+        lower(self)
+        found.append(str(self.module).count(" = alloca "))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BaseLower, "lower", count)
+        assert compiled(use_in_a_loop)(1.0, 2) == use_in_a_loop(1.0, 2)
+    return found[0]
+
+
+def test_only_what_changes_is_in_memory(monkeypatch):
+    """Which is x, where the range is, and the iterator, which Python may set to None."""
+    assert count_places(monkeypatch) <= 3
+    monkeypatch.setattr(compiler, "NEWEST_TRIED", (0, 60))  # so numba does as it always does
+    assert count_places(monkeypatch) > 12
