@@ -36,7 +36,7 @@ from .target import VECTOR_BYTES
 ROWS_AHEAD = 16
 # Bytes of X that the second-level cache may hold, so that no row need be asked for: 1 % of a step
 # of [64, 100, 10] on digits.
-CACHED_DATA = 1 << 20
+CACHED_DATA = 1 << 20 if VECTOR_BYTES == 64 else 1 << 18
 FEW_CLASSES = 2 if VECTOR_BYTES == 64 else 5  # in vectors; by AVX2 no loss up to 64 classes
 
 

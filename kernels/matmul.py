@@ -17,6 +17,7 @@ C in any way without changing a bit.
 """
 
 from .jit import inlined, kernel
+from .listed_tile import LISTED_ROWS, listed_tile, LISTED_VECTORS
 from .matrix import (
     column_range,
     Matrix,
@@ -35,10 +36,8 @@ from .tiles import (
     dot_columns,
     DOT_ROWS,
     dot_tile,
-    LISTED_VECTORS,
     outer_rows,
     outer_tile,
-    outer_tile_at,
     OUTER_VECTORS,
 )
 from .zeros import has_zeros, LIST_BYTES, list_of, list_places
@@ -215,15 +214,17 @@ def multiply_listed(alpha, A, lists, B, beta, C, ahead):
     """The same by the lists of A's places that are not 0, for packed panels, some at a time."""
     b_panel = OUTER_VECTORS * lanes(C.data) * B.row_step
     asked = parts(ahead.rows, A.rows)
-    width = LISTED_VECTORS * lanes(C.data)
-    for i in range(A.rows):
-        ask_for_rows(ahead, i * asked, (i + 1) * asked)
+    vectors = parts(C.columns, lanes(C.data))
+    vectors = OUTER_VECTORS * parts(vectors, OUTER_VECTORS * parts(vectors, LISTED_VECTORS))
+    width, height = vectors * lanes(C.data), min(LISTED_ROWS, LISTED_VECTORS // vectors)
+    for i in range(0, A.rows, height):
+        ask_for_rows(ahead, i * asked, (i + height) * asked)
         a, c = advance(A.data, i * A.row_step), advance(C.data, i * C.row_step)
         for j in range(0, C.columns, width):
-            b = column_range(B, j, j + width)
-            outer_tile_at(
-                min(width, C.columns - j), list_of(lists, i), a, A.column_step,
-                b.data, b_panel, alpha, beta, advance(c, j),
+            listed_tile(
+                min(height, A.rows - i), min(width, C.columns - j), list_of(lists, i),
+                a, A.row_step, A.column_step, column_range(B, j, j + width).data, b_panel,
+                alpha, beta, advance(c, j), C.row_step,
             )  # fmt: skip
 
 

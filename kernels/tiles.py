@@ -46,9 +46,6 @@ OUTER_VECTORS = max(OUTER_ROWS)
 # Instead of so many vectors, of which the last may be part of one: all whole. A masked load takes
 # the place of a multiply-add: 89 against 93 % of the FMA peak.
 WHOLE = OUTER_VECTORS + 1
-# Of a tile that runs over a list, in panels of a depth that is small enough for them to stay in the
-# cache. Twice as many made no step faster.
-LISTED_VECTORS = 8 if _REGISTERS == 32 else 6
 DOT_ROWS = max(DOT_COLUMNS)
 
 _INT = ir.IntType(64)
@@ -57,6 +54,13 @@ _INT = ir.IntType(64)
 def emit_place(builder, places, n):
     """Number n of a list; none is negative."""
     return builder.zext(builder.load(builder.gep(places, [n])), _INT)
+
+
+def emit_vectors(builder, columns, lanes):
+    """How many vectors so many columns take, and the mask of the last of them."""
+    vectors = builder.sdiv(builder.add(columns, _INT(lanes - 1)), _INT(lanes))
+    full_lanes = builder.mul(builder.sub(vectors, _INT(1)), _INT(lanes))
+    return vectors, emit_loop_mask(builder, builder.sub(columns, full_lanes), lanes)
 
 
 def emit_shape_switch(builder, rows, columns, shapes, emit_tile):
@@ -74,67 +78,28 @@ def emit_shape_switch(builder, rows, columns, shapes, emit_tile):
     builder.position_at_end(end)
 
 
-def _emit_outer_tiles(builder, vector, shapes, arguments, depth, place, b_panel=None):
-    """Emit outer tiles of some shapes (rows, vectors), over depth numbers k -> place(k).
-
-    Of a packed B, whose vectors are whole, b_panel numbers lie between the beginnings of panels.
-    """
-    rows, columns, a, a_row, a_column, b, b_row, alpha, beta, c, c_row = arguments
-    lanes = vector.count
-    vectors = builder.sdiv(builder.add(columns, _INT(lanes - 1)), _INT(lanes))
-    full_lanes = builder.mul(builder.sub(vectors, _INT(1)), _INT(lanes))
-    tail = emit_loop_mask(builder, builder.sub(columns, full_lanes), lanes)
-    if b_panel is None:
-        is_whole = builder.icmp_signed("==", columns, _INT(OUTER_VECTORS * lanes))
-        vectors = builder.select(is_whole, _INT(WHOLE), vectors)
+def emit_write(builder, sums, masks, alpha, beta, c, c_row):
+    """Write C = alpha sums + beta C, rows of as many vectors as there are masks."""
+    lanes = sums[0].type.count
     # C = A B, as nearly everywhere: nothing is read, and C may hold anything.
     scales = builder.fcmp_unordered("!=", alpha, ir.Constant(alpha.type, 1))
     adds = builder.or_(scales, builder.fcmp_unordered("!=", beta, ir.Constant(beta.type, 0)))
-    alpha = emit_broadcast(builder, alpha, lanes)
-    beta = emit_broadcast(builder, beta, lanes)
+    alpha, beta = emit_broadcast(builder, alpha, lanes), emit_broadcast(builder, beta, lanes)
 
-    def write(sums, masks, adds_old):
+    def write(adds_old):
         for n, value in enumerate(sums):
             i, j = divmod(n, len(masks))
-            mask = masks[j]
             c_ij = builder.gep(c, [builder.add(builder.mul(c_row, _INT(i)), _INT(j * lanes))])
             if adds_old:
-                old = emit_load(builder, c_ij, vector, mask)
+                old = emit_load(builder, c_ij, value.type, masks[j])
                 value = emit_fma(builder, old, beta, builder.fmul(value, alpha))
-            emit_store(builder, value, c_ij, mask)
+            emit_store(builder, value, c_ij, masks[j])
 
-    def emit_tile(n_rows, n_vectors):
-        masks = [None] * (n_vectors - 1) + [tail]
-        if b_panel is None and n_vectors == WHOLE:
-            n_vectors, masks = OUTER_VECTORS, [None] * OUTER_VECTORS
-        a_rows = [builder.gep(a, [builder.mul(a_row, _INT(i))]) for i in range(n_rows)]
-
-        def multiply_add(n, sums):
-            k = place(n)
-            b_k = builder.gep(b, [builder.mul(k, b_row)])
-            b_vectors = []
-            for j, mask in enumerate(masks):
-                if b_panel is not None and j > 0 and j % OUTER_VECTORS == 0:
-                    b_k = builder.gep(b_k, [builder.sub(b_panel, _INT(OUTER_VECTORS * lanes))])
-                b_j = builder.gep(b_k, [_INT(j * lanes)])
-                b_vectors.append(emit_load(builder, b_j, vector, mask if b_panel is None else None))
-            a_k = builder.mul(k, a_column)
-            updated = []
-            for i in range(n_rows):
-                a_ik = emit_broadcast(builder, builder.load(builder.gep(a_rows[i], [a_k])), lanes)
-                for j in range(n_vectors):
-                    updated.append(emit_fma(builder, a_ik, b_vectors[j], sums[i * n_vectors + j]))
-            return updated
-
-        zeros = [ir.Constant(vector, None)] * (n_rows * n_vectors)
-        sums = emit_depth_loop(builder, depth, zeros, multiply_add)
-        with builder.if_else(adds) as (then, otherwise):
-            with then:
-                write(sums, masks, adds_old=True)
-            with otherwise:
-                write(sums, masks, adds_old=False)
-
-    emit_shape_switch(builder, rows, vectors, shapes, emit_tile)
+    with builder.if_else(adds) as (then, otherwise):
+        with then:
+            write(adds_old=True)
+        with otherwise:
+            write(adds_old=False)
 
 
 @intrinsic
@@ -147,43 +112,48 @@ def outer_tile(
     side; pointers to their first elements, and steps in elements.
     """
     vector = llvm_type(VectorType(a.dtype))
+    lanes = vector.count
 
     def emit(context, builder, signature, arguments):
-        rows, columns, depth, *others = arguments
+        rows, columns, depth, a, a_row, a_column, b, b_row, alpha, beta, c, c_row = arguments
+        vectors, tail = emit_vectors(builder, columns, lanes)
+        is_whole = builder.icmp_signed("==", columns, _INT(OUTER_VECTORS * lanes))
+        vectors = builder.select(is_whole, _INT(WHOLE), vectors)
+
+        def emit_tile(n_rows, n_vectors):
+            masks = [None] * (n_vectors - 1) + [tail]
+            if n_vectors == WHOLE:
+                n_vectors, masks = OUTER_VECTORS, [None] * OUTER_VECTORS
+            a_rows = [builder.gep(a, [builder.mul(a_row, _INT(i))]) for i in range(n_rows)]
+
+            def multiply_add(k, sums):
+                b_k = builder.gep(b, [builder.mul(k, b_row)])
+                b_vectors = [
+                    emit_load(builder, builder.gep(b_k, [_INT(j * lanes)]), vector, mask)
+                    for j, mask in enumerate(masks)
+                ]
+                a_k = builder.mul(k, a_column)
+                updated = []
+                for i in range(n_rows):
+                    a_ik = builder.load(builder.gep(a_rows[i], [a_k]))
+                    a_ik = emit_broadcast(builder, a_ik, lanes)
+                    for j in range(n_vectors):
+                        s = sums[i * n_vectors + j]
+                        updated.append(emit_fma(builder, a_ik, b_vectors[j], s))
+                return updated
+
+            zeros = [ir.Constant(vector, None)] * (n_rows * n_vectors)
+            sums = emit_depth_loop(builder, depth, zeros, multiply_add)
+            emit_write(builder, sums, masks, alpha, beta, c, c_row)
+
         shapes = [(i, j) for j, most in OUTER_ROWS.items() for i in range(1, most + 1)]
         shapes += [(i, WHOLE) for i in range(1, OUTER_ROWS[OUTER_VECTORS] + 1)]
-        _emit_outer_tiles(builder, vector, shapes, [rows, columns, *others], depth, lambda k: k)
+        emit_shape_switch(builder, rows, vectors, shapes, emit_tile)
         return context.get_dummy_value()
 
     size = types.intp
     arguments = (size, size, size, a, size, size, b, size, a.dtype, a.dtype, c, size)
     return types.void(*arguments), emit
-
-
-@intrinsic
-def outer_tile_at(typingctx, columns, places, a, a_column, b, b_panel, alpha, beta, c):
-    """The same for one row, over the places of its list (zeros.py).
-
-    At most LISTED_VECTORS vectors of columns, in panels of a packed B, between whose beginnings lie
-    `b_panel` numbers.
-    """
-    vector = llvm_type(VectorType(a.dtype))
-
-    def emit(context, builder, signature, arguments):
-        columns, places, a, a_column, b, b_panel, alpha, beta, c = arguments
-        zero, b_row = _INT(0), _INT(OUTER_VECTORS * vector.count)
-        full = [_INT(1), columns, a, zero, a_column, b, b_row, alpha, beta, c, zero]
-        shapes = [(1, j) for j in range(1, LISTED_VECTORS + 1)]
-        depth = emit_place(builder, places, zero)
-
-        def place(n):
-            return emit_place(builder, places, builder.add(n, _INT(1)))
-
-        _emit_outer_tiles(builder, vector, shapes, full, depth, place, b_panel)
-        return context.get_dummy_value()
-
-    size = types.intp
-    return types.void(size, places, a, size, b, size, a.dtype, a.dtype, c), emit
 
 
 def _emit_dot_tiles(builder, vector, shapes, arguments, count, place):
