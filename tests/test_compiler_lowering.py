@@ -1,5 +1,7 @@
 """What kernels compute is what Python would, though statements are lowered in our own way."""
 
+import ast
+from pathlib import Path
 from typing import NamedTuple
 
 import numba
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba.core.lowering import BaseLower
 
+import fastbp.kernels
 from fastbp.kernels import compiler, jit
 
 SMALL = st.integers(-7, 7)
@@ -96,6 +99,19 @@ def test_calls_return_numbers_tuples_truth_and_nothing(x):
     ours, pythons = np.zeros(3), np.zeros(3)
     assert call_each_other(ours, x, 9) == call_each_other.py_func(pythons, x, 9)
     assert ours.tolist() == pythons.tolist()
+
+
+def test_no_kernel_fails():
+    """Who calls it does not ask."""
+    kernels = 0
+    for file in Path(fastbp.kernels.__file__).parent.glob("*.py"):
+        for function in ast.walk(ast.parse(file.read_text())):
+            decorators = getattr(function, "decorator_list", [])
+            if {getattr(name, "id", "") for name in decorators} & {"kernel", "inlined"}:
+                kernels += 1
+                parts = ast.walk(function)
+                assert not [part for part in parts if isinstance(part, ast.Raise | ast.Assert)]
+    assert kernels > 200
 
 
 @compiled
