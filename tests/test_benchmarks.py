@@ -247,3 +247,19 @@ for slowness in (1.0, 1.7, 0.6):
 def test_the_clock_of_kernels_goes_slower_where_the_processor_does():
     seconds = [float(line) for line in run_in_suite(SLOW_PHASE).splitlines()]
     np.testing.assert_allclose(seconds, 10 * 2e-4)  # ten loops, each time
+
+
+STILL_CLOCK = """
+from benchmarks import measure, sampling
+
+walls, owns = iter([0, 2e-4, 1, 1.5]), iter([0, 0, 2, 2.2])
+measure.time.perf_counter = lambda: next(walls)
+measure.time.thread_time = lambda: next(owns)
+print(measure.seconds_of(int), measure.seconds_of(int))
+sampling.time.thread_time = lambda: 7.0
+print(sampling.SteadyClock()())
+"""
+
+
+def test_the_clock_of_a_thread_may_stand_still():
+    assert run_in_suite(STILL_CLOCK).split() == ["0.0002", str(2.2 - 2), "0.0"]

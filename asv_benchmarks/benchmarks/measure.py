@@ -2,8 +2,7 @@
 
 A machine's speed changes while one measures: its clock drifts, a neighbour takes the cache. So a
 kernel and a loop of nothing but multiply-adds take turns, a fraction of a millisecond each, and the
-best of both are compared. What slows both cancels out; what interrupts one is not the best. The
-clock is the thread's own, which stands still while other programs have the core.
+best of both are compared. What slows both cancels out; what interrupts one is not the best.
 """
 
 import time
@@ -21,6 +20,7 @@ Key = TypeVar("Key")
 
 CHAINS = 10  # multiply-adds under way at once: two a cycle, each of at most five cycles
 SAMPLE_SECONDS = 2e-4
+LONG_SECONDS = 2e-2  # of a call that is seldom made without interruption on a busy machine
 PEAK_TURNS = 50_000  # some 200 us
 PEAKS_A_CALL = 3  # a peak's sample is short where the call's is long, so it is taken more often
 LEAST_CALLS = 2
@@ -82,10 +82,16 @@ def peak_work(dtype: str) -> Work:
 
 
 def seconds_of(call: Callable[[], object]) -> float:
-    """Time one call, which must do its work in this thread."""
-    start = time.thread_time()
+    """Time one call, which must do its work in this thread.
+
+    A long one by the thread's own clock, which stands still while other programs have the core; a
+    short one by the wall's, of which many are not interrupted: after a virtual machine was, its
+    threads' clocks stand still for some milliseconds more.
+    """
+    start, own_start = time.perf_counter(), time.thread_time()
     call()
-    return time.thread_time() - start
+    own_seconds, seconds = time.thread_time() - own_start, time.perf_counter() - start
+    return own_seconds if seconds > LONG_SECONDS else seconds
 
 
 def paired(work: Work, seconds: float) -> tuple[float, float]:
