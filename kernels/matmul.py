@@ -214,6 +214,7 @@ def multiply_listed(alpha, A, lists, B, beta, C, ahead):
     """The same by the lists of A's places that are not 0, for packed panels, some at a time."""
     b_panel = OUTER_VECTORS * lanes(C.data) * B.row_step
     asked = parts(ahead.rows, A.rows)
+    # As few tiles as can be, as even as can be, of whole panels.
     vectors = parts(C.columns, lanes(C.data))
     vectors = OUTER_VECTORS * parts(vectors, OUTER_VECTORS * parts(vectors, LISTED_VECTORS))
     width, height = vectors * lanes(C.data), min(LISTED_ROWS, LISTED_VECTORS // vectors)
