@@ -91,19 +91,23 @@ class KernelCompiler(Compiler):
     """Numba's compiler, which makes a `Part` of what Python cannot call."""
 
     def __init__(self, typingctx, targetctx, library, args, return_type, flags, locals):
-        if library is None and any(map(is_native, args)):
+        if library is None and is_part(args):
             flags.no_cpython_wrapper = True
             library = Part(targetctx.codegen(), "part of a kernel")
         elif library is None and is_tried():
             library = Whole(targetctx.codegen(), "kernel")
             library.enable_object_caching()
         super().__init__(typingctx, targetctx, library, args, return_type, flags, locals)
+        if is_tried():
+            # Of numba's insides, which a later one may not have, as below.
+            from .compiler_calls import kernel_context
+
+            self.state.targetctx = kernel_context(self.state.targetctx)
 
     def define_pipelines(self):
         """Return numba's passes, but for how they inline, and without those that find nothing."""
         pipelines = super().define_pipelines()
         if is_tried():
-            # Of numba's insides, which a later one may not have.
             from .compiler_passes import without_useless
 
             pipelines = [without_useless(pipeline) for pipeline in pipelines]
@@ -115,8 +119,13 @@ def is_tried() -> bool:
     return numba.version_info.short <= NEWEST_TRIED
 
 
-def is_native(kind) -> bool:
+def is_part(argument_types) -> bool:
+    """Whether only kernels call a function of such arguments, and Python cannot."""
+    return any(map(_is_native, argument_types))
+
+
+def _is_native(kind):
     """Whether no Python object has this type: pointers, vectors, and tuples that hold one."""
     if isinstance(kind, types.CPointer | VectorType):
         return True
-    return any(map(is_native, getattr(kind, "types", ())))
+    return is_part(getattr(kind, "types", ()))

@@ -21,7 +21,7 @@ from .compiler_types import InferTypes
 # By their names. The last one notes where each variable is used for the last time: for counting.
 USELESS = {
     "with_lifting", "inline_closure_likes", "inline_overloads", "find_literally", "literal_unroll",
-    "ir_legalization",
+    "ir_legalization", "annotate_types",
 }  # fmt: skip
 
 _translated = {}  # function -> its numba IR, in which all that it calls is inlined already

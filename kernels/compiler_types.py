@@ -3,6 +3,7 @@
 from numba.core import types
 from numba.core.compiler_machinery import register_pass
 from numba.core.typed_passes import NopythonTypeInference
+from numba.core.typing import signature
 
 _answers = {}  # what was asked of numba's typing context -> its answer
 
@@ -18,19 +19,39 @@ class Remembering:
 
     def resolve_function_type(self, function, arguments, keywords):
         """Return the signature of an operator, or of another function, for arguments of types."""
+        ask = self._context.resolve_function_type
         if not isinstance(function, types.Function) or keywords:
-            return self._context.resolve_function_type(function, arguments, keywords)
+            return ask(function, arguments, keywords)
         if (function, arguments) not in _answers:
-            _answers[function, arguments] = self._context.resolve_function_type(
-                function, arguments, keywords
-            )
+            answer = self._type_of_extreme if is_extreme(function, arguments) else ask
+            _answers[function, arguments] = answer(function, arguments, keywords)
         return _answers[function, arguments]
+
+    def _type_of_extreme(self, function, arguments, keywords):
+        """Return the signature of min or max, of which numba would first compile a function."""
+        kinds = tuple(map(types.unliteral, arguments))
+        return signature(self._context.unify_types(*kinds), *kinds)
+
+    def resolve_value_type(self, value):
+        """Return the type of a function, or of another value."""
+        if not callable(value):
+            return self._context.resolve_value_type(value)
+        if value not in _answers:
+            _answers[value] = self._context.resolve_value_type(value)
+        return _answers[value]
 
     def resolve_getattr(self, kind, name):
         """Return the type of an attribute."""
         if (kind, name) not in _answers:
             _answers[kind, name] = self._context.resolve_getattr(kind, name)
         return _answers[kind, name]
+
+
+def is_extreme(function, arguments) -> bool:
+    """Whether this is min or max of several numbers."""
+    numbers = [kind for kind in arguments if isinstance(kind, types.Number | types.Boolean)]
+    is_named = getattr(function, "typing_key", None) in (min, max)
+    return is_named and len(numbers) == len(arguments) > 1
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numba.core.lowering import BaseLower
 
 import fastbp.kernels
-from fastbp.kernels import compiler, jit
+from fastbp.kernels import compiler, jit, simd
 
 SMALL = st.integers(-7, 7)
 
@@ -99,6 +99,107 @@ def test_calls_return_numbers_tuples_truth_and_nothing(x):
     ours, pythons = np.zeros(3), np.zeros(3)
     assert call_each_other(ours, x, 9) == call_each_other.py_func(pythons, x, 9)
     assert ours.tolist() == pythons.tolist()
+
+
+class Numbers(NamedTuple):
+    """Which only kernels can hand to one another: it has a pointer."""
+
+    data: object
+    n: int
+    is_first: bool
+    pair: Pair
+
+
+@compiled
+def split(numbers):
+    half = numbers.n // 2
+    rest = Numbers(simd.advance(numbers.data, half), numbers.n - half, False, numbers.pair)
+    return Numbers(numbers.data, half, numbers.is_first, Pair(7.0, half)), rest, half > 0
+
+
+@compiled
+def double(numbers):
+    for i in range(numbers.n):
+        numbers.data[i] *= 2
+
+
+@compiled
+def total(numbers):
+    sums = 0.0
+    for i in range(numbers.n):
+        sums += numbers.data[i]
+    return sums
+
+
+@compiled
+def go_down(array):
+    """Double the second half of numbers, then that of the first half, and so on."""
+    numbers, found = Numbers(simd.pointer(array, 0), array.size, True, Pair(0.5, 3)), 0.0
+    while numbers.n > 1:
+        numbers, rest, is_split = split(numbers)
+        double(rest)
+        if is_split and numbers.is_first and not rest.is_first:
+            found += total(numbers) + numbers.pair.x * numbers.pair.n + rest.pair.n
+    return found
+
+
+def test_parts_pass_and_return_pointers_in_tuples():
+    array = np.arange(1.0, 9.0)
+    sums = (10 + 7 * 4 + 3) + (3 + 7 * 2 + 4) + (1 + 7 * 1 + 2)
+    assert go_down(array) == sums
+    assert array.tolist() == [1, 4, 6, 8, 10, 12, 14, 16]
+
+
+def lowered(function, *arguments):
+    """What LLVM is told of each function that is compiled for a call of one."""
+    found, lower = {}, BaseLower.lower
+
+    def note(self):
+        lower(self)
+        found[self.fndesc.qualname] = str(self.module)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseLower, "lower", note)
+        numba.njit(pipeline_class=compiler.KernelCompiler, **jit.FLAGS)(function)(*arguments)
+    return found
+
+
+def test_values_are_passed_and_returned_as_they_are():
+    """Not by way of memory; numba's places for results and errors are for whom Python calls."""
+
+    @compiled
+    def first_pair(numbers):
+        return Pair(numbers.data[0], numbers.n)
+
+    def enter(array):
+        return first_pair(Numbers(simd.pointer(array, 0), array.size, True, Pair(0.0, 1))).n
+
+    module_of = lowered(enter, np.ones(5))
+    (part,) = [module for name, module in module_of.items() if "first_pair" in name]
+    (whole,) = [module for name, module in module_of.items() if "first_pair" not in name]
+    assert "excinfo" in whole
+    assert "excinfo" not in part
+    assert "alloca" not in part
+    assert "store" not in part
+
+
+@compiled
+def choose_extremes(m, n, x):
+    return min(m, n), max(m, n), min(m, n, 3), max(x, m), min(x, 0.5), max(1.5, x, m), min(m, n > 1)
+
+
+@given(m=SMALL, n=SMALL, x=st.floats())
+def test_min_and_max_are_pythons(m, n, x):
+    """NaN is no number that is greater or less: which is returned depends on the order."""
+    ours, pythons = choose_extremes(m, n, x), choose_extremes.py_func(m, n, x)
+    assert np.array_equal(ours, pythons, equal_nan=True)
+
+
+def test_min_and_max_need_no_function():
+    def extremes_of_five(m, n):  # of five, since numba may have compiled that of fewer already
+        return min(m, n, m, n, m) + max(m, n, m, n, m)
+
+    assert len(lowered(extremes_of_five, 3, 4)) == 1
 
 
 def test_no_kernel_fails():
