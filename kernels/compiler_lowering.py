@@ -1,8 +1,8 @@
 """Numba's way from typed statements to LLVM's, in fewer of these.
 
 Numba keeps variables in memory, has a `range` count how many turns are left, makes functions of
-`min` and `max`, and asks after each call whether it failed. LLVM takes all that away again. Of 72,600
-lines for `train` 30,000 are left, with what compiler_calls.py does for calls.
+`min` and `max`, and asks after each call whether it failed. LLVM takes all that away again. Of
+72,600 lines for `train` 30,000 are left, with what compiler_calls.py does for calls.
 """
 
 import operator
