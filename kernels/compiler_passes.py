@@ -18,7 +18,8 @@ from numba.core.untyped_passes import InlineInlinables, ReconstructSSA
 from .compiler_lowering import LowerKernel
 from .compiler_types import InferTypes
 
-# By their names. The last one notes where each variable is used for the last time: for counting.
+# By their names. The last two note where each variable is used for the last time, for counting, and
+# what numba would show of a function to who asks.
 USELESS = {
     "with_lifting", "inline_closure_likes", "inline_overloads", "find_literally", "literal_unroll",
     "ir_legalization", "annotate_types",

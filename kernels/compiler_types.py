@@ -19,15 +19,17 @@ class Remembering:
 
     def resolve_function_type(self, function, arguments, keywords):
         """Return the signature of an operator, or of another function, for arguments of types."""
-        ask = self._context.resolve_function_type
         if not isinstance(function, types.Function) or keywords:
-            return ask(function, arguments, keywords)
+            return self._context.resolve_function_type(function, arguments, keywords)
         if (function, arguments) not in _answers:
-            answer = self._type_of_extreme if is_extreme(function, arguments) else ask
-            _answers[function, arguments] = answer(function, arguments, keywords)
+            if is_extreme(function, arguments):
+                answer = self._type_of_extreme(arguments)
+            else:
+                answer = self._context.resolve_function_type(function, arguments, keywords)
+            _answers[function, arguments] = answer
         return _answers[function, arguments]
 
-    def _type_of_extreme(self, function, arguments, keywords):
+    def _type_of_extreme(self, arguments):
         """Return the signature of min or max, of which numba would first compile a function."""
         kinds = tuple(map(types.unliteral, arguments))
         return signature(self._context.unify_types(*kinds), *kinds)
@@ -49,9 +51,10 @@ class Remembering:
 
 def is_extreme(function, arguments) -> bool:
     """Whether this is min or max of several numbers."""
-    numbers = [kind for kind in arguments if isinstance(kind, types.Number | types.Boolean)]
-    is_named = getattr(function, "typing_key", None) in (min, max)
-    return is_named and len(numbers) == len(arguments) > 1
+    if getattr(function, "typing_key", None) not in (min, max):
+        return False
+    are_numbers = all(isinstance(kind, types.Number | types.Boolean) for kind in arguments)
+    return are_numbers and len(arguments) > 1
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)

@@ -160,7 +160,7 @@ def lowered(function, *arguments):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BaseLower, "lower", note)
-        numba.njit(pipeline_class=compiler.KernelCompiler, **jit.FLAGS)(function)(*arguments)
+        compiled(function)(*arguments)
     return found
 
 
@@ -272,22 +272,14 @@ def use_in_a_loop(x, n):
     return x
 
 
-def count_places(monkeypatch):
-    """Compile that, and return of how many numbers LLVM is told that they are in memory."""
-    found, lower = [], BaseLower.lower
-
-    def count(self):
-        lower(self)
-        found.append(str(self.module).count(" = alloca "))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(BaseLower, "lower", count)
-        assert compiled(use_in_a_loop)(1.0, 2) == use_in_a_loop(1.0, 2)
-    return found[0]
+def count_places():
+    """Of how many numbers LLVM is told that they are in memory."""
+    return lowered(use_in_a_loop, 1.0, 2)["use_in_a_loop"].count(" = alloca ")
 
 
 def test_only_what_changes_is_in_memory(monkeypatch):
     """Which is x, where the range is, and the iterator, which Python may set to None."""
-    assert count_places(monkeypatch) <= 3
+    assert compiled(use_in_a_loop)(1.0, 2) == use_in_a_loop(1.0, 2)
+    assert count_places() <= 3
     monkeypatch.setattr(compiler, "NEWEST_TRIED", (0, 60))  # so numba does as it always does
-    assert count_places(monkeypatch) > 12
+    assert count_places() > 12
