@@ -54,7 +54,8 @@ class _LowerKernel(Lower):
             self.builder.store(value, self.getvar(name))
 
     def lower_inst(self, inst):
-        """Lower a statement, of which no debugger is told; a part returns its value as it is."""
+        """Lower a statement; a part returns its value as it is."""
+        self.debuginfo.mark_location(self.builder, self.loc.line)
         if isinstance(inst, ir.Assign):
             name = inst.target.name
             self.storevar(self.lower_assign(self.typeof(name), inst), name)

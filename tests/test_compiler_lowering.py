@@ -183,6 +183,24 @@ def test_values_are_passed_and_returned_as_they_are():
     assert "store" not in part
 
 
+def test_kernels_compile_with_debug_information():
+    """As all do for who has set NUMBA_DEBUGINFO."""
+
+    def compiled_for_debugger(function):
+        options = jit.FLAGS | {"debug": True}
+        return numba.njit(pipeline_class=compiler.KernelCompiler, **options)(function)
+
+    @compiled_for_debugger
+    def add_one(n):
+        return n + 1
+
+    @compiled_for_debugger
+    def add_one_and_double(n):
+        return 2 * add_one(n)
+
+    assert add_one_and_double(3) == 8
+
+
 @compiled
 def choose_extremes(m, n, x):
     return min(m, n), max(m, n), min(m, n, 3), max(x, m), min(x, 0.5), max(1.5, x, m), min(m, n > 1)
