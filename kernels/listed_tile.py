@@ -14,6 +14,7 @@ from .emit import (
     emit_depth_loop,
     emit_fma,
     emit_load,
+    emit_store_often_whole,
     llvm_type,
     VectorType,
 )
@@ -86,7 +87,8 @@ def listed_tile(
                     left = builder.sub(count, together)
                     rest += emit_depth_loop(builder, left, of_row(i, sums), multiply_add_rest)
                 sums = rest
-            emit_write(builder, sums, [None] * (n_vectors - 1) + [tail], alpha, beta, c, c_row)
+            masks, store = [None] * (n_vectors - 1) + [tail], emit_store_often_whole
+            emit_write(builder, sums, masks, alpha, beta, c, c_row, store)
 
         shapes = [
             (i, j)
