@@ -268,15 +268,31 @@ def activate_layer(net, layer, rows, first, last):
         _add_biases(_linear, net, layer, rows, first, last)
 
 
-@kernel
-def multiply_by_derivative(arena, layer, rows, first, last):
-    """delta *= sigma'(z), the second half of BP2, of neurons first .. last-1."""
+@inlined
+def _multiply_by_derivative_of(activation, arena, layer, rows, first, last):
+    """delta *= sigma'(z), of the numbered activation."""
     for r in range(rows):
         row = r * layer.row_step
         for at in range(row + first, row + last, lanes(arena)):
             z, a = load(arena, layer.z + at), load(arena, layer.a + at)
             delta = load(arena, layer.delta + at)
-            store(arena, layer.delta + at, delta * derivative(layer.activation, z, a))
+            store(arena, layer.delta + at, delta * derivative(activation, z, a))
+
+
+@kernel
+def multiply_by_derivative(arena, layer, rows, first, last):
+    """delta *= sigma'(z), the second half of BP2, of neurons first .. last-1.
+
+    What most hidden layers have has a loop of its own, as above.
+    """
+    if layer.activation == SIGMOID:
+        _multiply_by_derivative_of(SIGMOID, arena, layer, rows, first, last)
+    elif layer.activation == TANH:
+        _multiply_by_derivative_of(TANH, arena, layer, rows, first, last)
+    elif layer.activation == RELU:
+        _multiply_by_derivative_of(RELU, arena, layer, rows, first, last)
+    else:
+        _multiply_by_derivative_of(layer.activation, arena, layer, rows, first, last)
 
 
 @inlined

@@ -34,12 +34,16 @@ def outer_product(alpha, A, B, beta, C, panel):
     skips = count * width < whole
     for i in range(C.rows - 1, -1, -1):
         a, c = alpha * A.data[i * A.row_step], advance(C.data, i * C.row_step)
-        for n in range(count if skips else 0):
-            at = places[n]
-            store(c, at, load(c, at) + load(B.data, at) * a)
-        for j in range(0, 0 if skips else whole, width):
-            b = load(B.data, j) * a
-            store(c, j, b if beta == 0.0 else fma(load(c, j), beta, b))
+        if beta == 0.0:
+            for j in range(0, whole, width):
+                store(c, j, load(B.data, j) * a)
+        elif skips:
+            for n in range(count):
+                at = places[n]
+                store(c, at, load(c, at) + load(B.data, at) * a)
+        else:
+            for j in range(0, whole, width):
+                store(c, j, fma(load(c, j), beta, load(B.data, j) * a))
         if whole < C.columns:
             left = C.columns - whole
             b = load_first(B.data, whole, left) * a
