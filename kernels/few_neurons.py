@@ -11,7 +11,7 @@ import numpy as np
 from .jit import inlined, kernel
 from .matmul import SKIP_DEPTH, SKIP_ROWS
 from .matrix import PANEL_SIZE
-from .row_tile import FEW_VECTORS, row_tile
+from .row_tile import FEW_VECTORS, places_at_once, row_tile
 from .simd import advance, lanes
 from .zeros import list_row, places_in
 
@@ -46,10 +46,11 @@ def suits_long_tiles(a_below, neurons):
 def multiply_few_neurons(A, B, C, panel):
     """C = A B, for a B of at most FEW_VECTORS whole vectors of columns."""
     places = places_in(panel, np.uint16)
+    at_once = places_at_once(C.columns, lanes(C.data))
     for i in range(A.rows):
         row = advance(A.data, i * A.row_step)
         count = list_row(row, A.columns, places)
         row_tile(
-            C.columns, places, count, row, B.data, B.row_step, advance(C.data, i * C.row_step),
-            advance(row, ROWS_AHEAD * A.row_step),
+            at_once, C.columns, places, count, row, B.data, B.row_step,
+            advance(C.data, i * C.row_step), advance(row, ROWS_AHEAD * A.row_step),
         )  # fmt: skip

@@ -19,7 +19,7 @@ from .listed import LISTED_FROM
 from .matmul import SKIP_ROWS
 from .matrix import matrix, n_bytes, pack, transpose
 from .net import a_matrix, layer_of, weight_matrix
-from .row_tile import add_row_multiples, FEW_VECTORS, row_tile
+from .row_tile import add_row_multiples, FEW_VECTORS, places_at_once, row_tile
 from .simd import (
     absolute,
     advance,
@@ -170,12 +170,13 @@ def weigh_sparse_rows(net, rows, first, last):
     a_0, layer = a_matrix(net, 0, rows), layer_of(net, 1)
     W_T, step = _turned(net, 0, first), _row_step(net, first, last)
     most = _neurons_at_once(net, first, last)
+    at_once = places_at_once(layer.neurons, lanes(net.arena))
     for r in range(rows):
         places, a = _list_of_row(net, r), advance(a_0.data, r * a_0.row_step)
         z = advance(net.arena, layer.z + r * layer.row_step)
         for j in range(first, last, most):
             row_tile(
-                min(most, last - j), advance(places, PLACES), places[COUNT],
+                at_once, min(most, last - j), advance(places, PLACES), places[COUNT],
                 a, advance(W_T, j - first), step, advance(z, j), a,
             )  # fmt: skip
 
