@@ -11,8 +11,8 @@ from fastbp.architecture import Architecture
 __all__ = ["BRIEF", "LONG", "Pace", "step_work"]
 
 FLOPS_PER_CALL = 2e8  # 2 to 50 ms, by processor and net
-# A call that took less seconds may take on twice the steps: calling costs 50 us, and with threads
-# 700. How the steps are divided into calls changes no bit.
+# A call that took less seconds may take on twice the steps: with all that is around it a call costs
+# 50 us, and with threads 700. How the steps are divided into calls changes no bit.
 SHORT_CALL = 0.04
 BRIEF = 1e7  # rows times parameters of a training that one such call makes with ease
 # Ctrl-C should be heard within 0.2 s, so it does not wait for a call that takes so many seconds or,

@@ -12,6 +12,7 @@ __all__ = ["run_script"]
 def run_script(package: str, prepare: Callable[[], object]) -> None:
     """Run the script that the command line names as Python would, after `prepare`.
 
+    But `sys.argv[0]` is its whole path, as `__file__` is, whatever the command line has.
     Exit status 2 if it names none.
     """
     arguments, usage = sys.argv[1:], f"python -m {package} script.py [arguments]"

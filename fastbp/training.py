@@ -1,7 +1,7 @@
 """The loop over epochs behind MLP.fit and MLP.partial_fit.
 
-An epoch is a few calls of the kernel epoch.train, each of so many steps that it lasts some 20 to
-50 ms (pace.py), so that Ctrl-C is heard and the progress bar moves in between. How the steps are
+An epoch is a few calls of the kernel epoch.train, each of so many steps that it lasts some 40 to
+80 ms (pace.py), so that Ctrl-C is heard and the progress bar moves in between. How the steps are
 divided into calls changes no bit of the result. Nothing is allocated between them.
 """
 

@@ -9,11 +9,26 @@ from typing import Any
 import numpy as np
 
 from fastbp.augment import Distortions, expand_shifts
-from fastbp.kernels import jit
+from fastbp.data import dataset
+from fastbp.kernels import backward, hessian, jit
 from fastbp.mlp import MLP
-from fastbp.validation import Array
+from fastbp.validation import Array, read_only
+from fastbp.workspace import RWorkspace
 
 __all__ = ["TASKS", "describe_warmup", "warm_up"]
+
+
+def _penalties(net: MLP, X: Array, y: Array) -> None:
+    """Call what the drop-in's lbfgs adds to its gradient."""
+    gradient = np.zeros(net.n_parameters, net.dtype)
+    net._workspace.run(backward.add_penalties, net._frozen, 0.0, 0.0, gradient)
+
+
+def _slope(net: MLP, X: Array, y: Array) -> None:
+    """Call what `fastbp book differentiation` compares with backpropagation."""
+    direction, data = read_only(net.parameters), dataset(net.architecture, X, y)
+    RWorkspace(net.architecture).run(hessian.directional_derivative, net._frozen, direction, data)
+
 
 # What each kernel is compiled for depends on the dtype alone, so one small net stands for all.
 Task = Callable[[MLP, Array, Array], object]
@@ -25,6 +40,8 @@ TASKS: dict[str, Task] = {
     "input_gradient": lambda net, X, y: net.input_gradient(X, y),
     "layer_errors": lambda net, X, y: net.layer_errors(X, y),
     "hessian": lambda net, X, y: net.hessian_vector_product(X, y, net.parameters),
+    "penalties": _penalties,
+    "slope": _slope,
     "augment": lambda net, X, y: Distortions(shape=(1, 2), elastic=1).apply(X),
     "expand_shifts": lambda net, X, y: expand_shifts(X, y, shape=(1, 2)),
 }

@@ -3,7 +3,8 @@
 All take and give vectors (simd.py). A derivative sees both z and a = sigma(z), and uses the one
 that costs less. Layers name their function by its number in ACTIVATIONS, and `activate_layer`,
 `derivative` and `second_derivative` switch on it: one compiled kernel serves every network. At 0,
-where sigma' of relu, leaky_relu, elu and selu jumps, sigma'' is that of the left side.
+where sigma' of relu, leaky_relu and selu jumps, and sigma'' of elu, sigma'' is that of the left
+side.
 
 Softmax is no function of one z: losses.py treats it, and it may stand in the last layer only.
 """

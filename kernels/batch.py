@@ -131,7 +131,12 @@ def forget_row(net, r):
 
 @kernel
 def finish_rows(net, first, last, scale):
-    """BP1 and cost of rows of a batch: delta^L times scale, and weighted costs."""
+    """BP1 and cost of rows of a batch: delta^L times scale, and weighted costs.
+
+    Row by row, or as many at once as there are lanes: where rows of one output lie side by side,
+    and where those of few classes are transposed for it, in this thread's panel. Of these, the hits
+    too, which `mark_hits` finds for others.
+    """
     arena, output = net.arena, layer_of(net, net.depth)
     together = has_few_classes(output, arena)
     width = lanes(arena) if together else rows_at_once(output, arena)

@@ -3,7 +3,7 @@
 exp: x = n ln 2 + r with |r| <= ln(2)/2, then e^x = 2^n e^r, and e^r = 1 + r + r^2 p(r) with the
 polynomial p that leaves the smallest error of e^r at its worst (Remez's): 0.05 (float32) and 0.03
 (float64) of half an ulp. The Taylor series takes one and two terms more for as much. The others
-follow from e^r - 1 or from the series of artanh. Every function reads one vector and gives one.
+follow from e^r - 1 or from the series of artanh.
 """
 
 from .floats import (

@@ -1,7 +1,8 @@
-"""The forward pass: z^l = a^(l-1) (W^l)^T + b^l, a^l = sigma(z^l) (book, equations 25 and 26).
+"""The forward pass: z^l = a^(l-1) (W^l)^T + b^l, a^l = sigma(z^l) (book, equation 25).
 
-Batches are rows: a^l is (rows, n_l). `forward_layer` reads the parameters and a^(l-1), and
-overwrites z^l and a^l; training and inference are loops over it.
+Batches are rows: a^l is (rows, n_l). Training calls `forward_layer` for a thread's share of
+the neurons; inference and gradients of all rows run `forward_block`, some rows at a time. Both
+read the parameters and a^(l-1), and overwrite z^l and a^l.
 """
 
 from .activations import activate_layer, SOFTMAX
@@ -47,7 +48,7 @@ def forward_layer(net, a_below, l, rows, first, last):
 
 @inlined
 def suits_dot_tiles(a_below, neurons, skips):
-    """Whether W is best read as it lies, for all neurons; `skips`: else a's zeros are left out.
+    """Whether W is best read as it lies, for all neurons; `skips`: else without a's zeros.
 
     The layer decides, not a thread's part of it: bits must not depend on the number of threads.
     """

@@ -48,8 +48,8 @@ BLOCK_SIZE = 1 << 17
 # Rows from which delta^l is packed, some columns at a time: 3 to 7 % of [784, 1024, 1024, 10] and
 # wider; for 384 rows of [784, 512, 512, 10] it would cost 3 %, for 200 of [64, 100, 10] 4.
 PACK_DELTAS_FROM = 512
-# What another core has written comes at 17 ns a cache line, and at 12 to write it again. So each
-# thread copies the batch for itself, up to so many elements: two threads gain 1.46 in
+# What another core has written comes at 17 ns a cache line, and at 7 to 12 to write it again. So
+# each thread copies the batch for itself, up to so many elements: two threads gained 1.46 in
 # [784, 256, 128, 10], else 1.32.
 COPIED_TO = 1 << 18
 TURNED_BYTES = 1 << 22  # of W^1, which lies transposed where rows are mostly 0

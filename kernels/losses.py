@@ -1,7 +1,7 @@
 """The costs C_x of one example, each with its output error delta^L (BP1).
 
 Costs are summed over the outputs. BP1: delta^L = nabla_a C * sigma'(z^L). Where the cost fits the
-output function the product is a - y: cross-entropy with sigmoid (book, chapter 3, equation 68)
+output function the product is a - y: cross-entropy with sigmoid (book, chapter 3, equation 66)
 and with softmax (equation 84). Costs are computed from z where computing them from a would
 overflow. Reads z, a and y of a row; overwrites its a (softmax only) and its delta.
 """

@@ -20,6 +20,7 @@ from .jit import inlined, kernel
 from .listed_tile import LISTED_ROWS, listed_tile, LISTED_VECTORS
 from .matrix import (
     column_range,
+    even_parts,
     Matrix,
     n_bytes,
     pack_panels,
@@ -118,11 +119,11 @@ def _multiply_panels(alpha, A, B, beta, C, panel, packs, skips):
                         ahead = _panel_after(B, k, p_end, j, j_end, width)
                         b = pack_panels(b, panel)
                     C_panel = column_range(row_range(C, i, i_end), p, p_end)
-                    share = beta if k == 0 else 1.0
+                    beta_here = beta if k == 0 else 1.0
                     if skips:
-                        multiply_listed(alpha, A_slab, lists, b, share, C_panel, ahead)
+                        multiply_listed(alpha, A_slab, lists, b, beta_here, C_panel, ahead)
                     else:
-                        multiply_panel(alpha, A_slab, b, share, C_panel, ahead)
+                        multiply_panel(alpha, A_slab, b, beta_here, C_panel, ahead)
 
 
 @inlined
@@ -188,15 +189,12 @@ def multiply_panel(alpha, A, B, beta, C, ahead):
     another matrix.
     """
     width = OUTER_VECTORS * lanes(C.data)
-    n_tiles = parts(C.rows, outer_rows(C.data, C.columns))
-    # As even as can be: 10 rows are 5 + 5 rather than 6 + 4.
-    rows = parts(C.rows, n_tiles)
-    smaller = rows * n_tiles - C.rows
+    n_tiles, rows, larger = even_parts(C.rows, outer_rows(C.data, C.columns))
     asked = parts(ahead.rows, n_tiles)
     i = C.rows
     for tile in range(n_tiles):
         ask_for_rows(ahead, tile * asked, (tile + 1) * asked)
-        height = rows - 1 if tile < smaller else rows
+        height = rows if tile < larger else rows - 1
         i -= height
         a, c = advance(A.data, i * A.row_step), advance(C.data, i * C.row_step)
         for j in range(0, C.columns, width):
@@ -237,9 +235,7 @@ def matmul_transposed(A, B, C, panel):
     if A.rows == 1 and fits_list(A):
         multiply_row_transposed(A, B, C, panel)
         return
-    n_tiles = parts(C.rows, DOT_ROWS)
-    rows = parts(C.rows, n_tiles)
-    larger = C.rows - (rows - 1) * n_tiles
+    n_tiles, rows, larger = even_parts(C.rows, DOT_ROWS)
     i = 0
     for tile in range(n_tiles):
         height = rows if tile < larger else rows - 1
@@ -250,9 +246,7 @@ def matmul_transposed(A, B, C, panel):
 @inlined
 def _multiply_rows_transposed(A, B, C):
     """C = A B^T, for at most DOT_ROWS rows."""
-    n_tiles = parts(C.columns, dot_columns(C.data, C.rows))
-    columns = parts(C.columns, n_tiles)
-    larger = C.columns - (columns - 1) * n_tiles
+    n_tiles, columns, larger = even_parts(C.columns, dot_columns(C.data, C.rows))
     j = 0
     for tile in range(n_tiles):
         width = columns if tile < larger else columns - 1

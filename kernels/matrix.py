@@ -62,6 +62,17 @@ def column_range(A, first, last):
 
 
 @inlined
+def even_parts(count, most):
+    """(n, size, larger): `count` as the fewest parts of at most `most`, as even as can be.
+
+    `larger` of the n parts are of `size`, the others one less: 10 rows are 5 + 5, not 6 + 4.
+    """
+    n = parts(count, most)
+    size = parts(count, n)
+    return n, size, count - (size - 1) * n
+
+
+@inlined
 def n_bytes(A):
     """How much memory the numbers of A take."""
     return A.rows * A.columns * (VECTOR_BYTES // lanes(A.data))

@@ -1,8 +1,8 @@
 """A network and its data as kernels pass them on: pointers and numbers, nothing counted.
 
-An array that is handed from function to function is counted in and out by numba's runtime, 10 ns
-a time; inside a loop over vectors that was most of the time. So a kernel that Python calls, and
-whose caller keeps the arrays alive, begins with `open_net` and `open_data`.
+An array that is handed from function to function is a structure of seven numbers, which loops over
+vectors would read again and again. So a kernel that Python calls, and whose caller keeps the arrays
+alive, begins with `open_net` and `open_data`.
 """
 
 from typing import NamedTuple

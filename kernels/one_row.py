@@ -1,15 +1,15 @@
 """The products of one example: a row of x with all rows of W, and x with a column of errors.
 
 Vectors of x that are all 0 are passed over: a list says where the others stand. In the rows of
-handwritten digits a quarter of them is, and more in sparse ones. What is left behind the last
+handwritten digits a quarter of them are, and more in sparse ones. What is left behind the last
 whole vector is always multiplied.
 """
 
 import numpy as np
 
 from .jit import inlined
-from .matrix import PANEL_SIZE
-from .simd import advance, fma, lanes, load, load_first, parts, store, store_first
+from .matrix import even_parts, PANEL_SIZE
+from .simd import advance, fma, lanes, load, load_first, store, store_first
 from .tiles import dot_columns, dot_tile_at
 from .zeros import list_vectors, places_in
 
@@ -57,9 +57,7 @@ def multiply_row_transposed(A, B, C, panel):
     width = lanes(A.data)
     places = places_in(panel, np.int32)
     count = list_vectors(A.data, A.columns // width * width, places)
-    n_tiles = parts(C.columns, dot_columns(C.data, 1))
-    columns = parts(C.columns, n_tiles)
-    larger = C.columns - (columns - 1) * n_tiles
+    n_tiles, columns, larger = even_parts(C.columns, dot_columns(C.data, 1))
     j = 0
     for tile in range(n_tiles):
         n = columns if tile < larger else columns - 1

@@ -13,7 +13,6 @@ from .emit import (
     emit_depth_loop,
     emit_fma,
     emit_load,
-    emit_mask,
     emit_prefetch,
     emit_store,
     llvm_type,
@@ -21,7 +20,7 @@ from .emit import (
 )
 from .jit import inlined
 from .target import ALIGNMENT, VECTOR_BYTES
-from .tiles import emit_place, emit_shape_switch
+from .tiles import emit_place, emit_shape_switch, emit_vectors
 
 # How many places a turn multiplies, each into sums of its own: in one sum, each product would wait
 # four cycles for the one before. What is left of a list is one turn more, by masks: how many those
@@ -56,9 +55,7 @@ def row_tile(typingctx, at_once, columns, places, count, a, b, b_row, c, ahead):
 
     def emit(context, builder, signature, arguments):
         at_once, columns, places, count, a, b, b_row, c, ahead = arguments
-        vectors = builder.sdiv(builder.add(columns, _INT(lanes - 1)), _INT(lanes))
-        full_lanes = builder.mul(builder.sub(vectors, _INT(1)), _INT(lanes))
-        tail = emit_mask(builder, builder.sub(columns, full_lanes), lanes)
+        vectors, tail = emit_vectors(builder, columns, lanes)
         line = _INT(ALIGNMENT // VECTOR_BYTES * lanes)
 
         def multiply_add(n, sums, is_listed=None):
@@ -125,15 +122,13 @@ def add_row_multiples(typingctx, columns, places, count, a, factor, d, c, c_row)
 
     def emit(context, builder, signature, arguments):
         columns, places, count, a, factor, d, c, c_row = arguments
-        vectors = builder.sdiv(builder.add(columns, _INT(lanes - 1)), _INT(lanes))
+        vectors, tail = emit_vectors(builder, columns, lanes)
         factors = emit_broadcast(builder, factor, lanes)
 
         def emit_tile(_, n_vectors):
             multiples = []
             for j in range(n_vectors):
-                mask = None
-                if j == n_vectors - 1:
-                    mask = emit_mask(builder, builder.sub(columns, _INT(j * lanes)), lanes)
+                mask = tail if j == n_vectors - 1 else None
                 d_j = emit_load(builder, builder.gep(d, [_INT(j * lanes)]), vector, mask)
                 multiples.append(builder.fmul(d_j, factors))
 

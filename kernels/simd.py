@@ -68,7 +68,7 @@ def lanes(typingctx, array):
 
 @intrinsic
 def parts(typingctx, count, most):
-    """How many parts of at most `most` make up `count`; both are positive, and below 2^31.
+    """How many parts of at most `most`, 1 or more, make up `count`, 0 or more; both below 2^31.
 
     Numba's own division looks for a zero and rounds towards minus infinity: 35 ns, as long as a
     small tile.
@@ -172,7 +172,7 @@ def broadcast_like(typingctx, vector, number):
 
 @intrinsic
 def is_double(typingctx, value):
-    """Whether the lanes are float64: a compile-time constant, so only one branch is compiled."""
+    """Whether the lanes are float64: a compile-time constant: LLVM drops the other branch."""
 
     def emit(context, builder, signature, arguments):
         return context.get_constant(types.boolean, value.dtype == types.float64)

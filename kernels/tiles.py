@@ -9,8 +9,9 @@ loops, once for each shape (rows, columns) it can have; at run time a switch pic
 Every sum runs over k in the same order in every shape: its bits depend on A and B alone.
 
 The shapes, in vectors, fill the register file: 6 x 4 accumulators and the 4 + 1 operands they
-need for 32 registers (110 of 117 GFLOP/s measured; 12 x 2 gives 85, 10 x 2 116), 6 x 2 for 16
-(4 x 3 is as fast, but leaves a third of its last vectors empty where layers have 2^k neurons).
+need for 32 registers (110 of 117 GFLOP/s measured; 12 x 2 gives 85; 10 x 2 gives 116, but reads
+each number of A twice as often), 6 x 2 for 16 (4 x 3 is as fast, but leaves a third of its last
+vectors empty where layers have 2^k neurons).
 """
 
 from llvmlite import ir

@@ -2,7 +2,7 @@
 
 A slice is a block of rows of W^l, whose gradient has just been computed and is still in cache,
 or a stretch of b^l. Each formula is a function of vectors; `update` runs one of them along the
-slice. Reads the gradient; overwrites the parameters and the optimizer's state in place.
+slice. Overwrites the parameters and the optimizer's state in place; the gradient may be, too.
 """
 
 from typing import NamedTuple
@@ -97,8 +97,8 @@ class Slice(NamedTuple):
 
     w: object
     g: object
-    m: object  # the state's first and second row; not read where the optimizer has none
-    v: object
+    state: object  # first row of the optimizer's state; not read where it has none
+    second_state: object
 
 
 @kernel
@@ -143,8 +143,8 @@ def _momentum(rule, step, at, i, count):
     """
     w, g = _weight_and_gradient(step, at, i, count)
     change = g * -step.rate
-    v = fma(load_first(at.m, i, count), rule.momentum, change)
-    store_first(at.m, i, v, count)
+    v = fma(load_first(at.state, i, count), rule.momentum, change)
+    store_first(at.state, i, v, count)
     # The small numbers are summed first: a weight is rounded once a step.
     store_first(at.w, i, w + (fma(v, rule.momentum, change) if rule.nesterov else v), count)
 
@@ -158,11 +158,11 @@ def _adam(rule, step, at, i, count):
     w' = w - eta m_hat / (sqrt(v_hat) + epsilon), m_hat = m' / (1 - beta_1^t), v_hat alike
     """
     w, g = _weight_and_gradient(step, at, i, count)
-    m = load_first(at.m, i, count)
+    m = load_first(at.state, i, count)
     m = fma(g - m, 1.0 - rule.momentum, m)
-    v = fma(load_first(at.v, i, count), rule.beta2, g * g * (1.0 - rule.beta2))
-    store_first(at.m, i, m, count)
-    store_first(at.v, i, v, count)
+    v = fma(load_first(at.second_state, i, count), rule.beta2, g * g * (1.0 - rule.beta2))
+    store_first(at.state, i, m, count)
+    store_first(at.second_state, i, v, count)
     length = fma(root(v), 1.0 / step.root, rule.epsilon)
     store_first(at.w, i, fma(quotient(m, length), -step.rate, w), count)
 
@@ -171,8 +171,8 @@ def _adam(rule, step, at, i, count):
 def _rmsprop(rule, step, at, i, count):
     """v' = rho v + (1 - rho) g^2, w' = w - eta g / (sqrt(v') + epsilon); Hinton 2012, lecture 6."""
     w, g = _weight_and_gradient(step, at, i, count)
-    v = fma(load_first(at.m, i, count), rule.momentum, g * g * (1.0 - rule.momentum))
-    store_first(at.m, i, v, count)
+    v = fma(load_first(at.state, i, count), rule.momentum, g * g * (1.0 - rule.momentum))
+    store_first(at.state, i, v, count)
     store_first(at.w, i, fma(quotient(g, root(v) + rule.epsilon), -step.rate, w), count)
 
 
@@ -180,8 +180,8 @@ def _rmsprop(rule, step, at, i, count):
 def _adagrad(rule, step, at, i, count):
     """v' = v + g^2, w' = w - eta g / (sqrt(v') + epsilon) (Duchi and others 2011)."""
     w, g = _weight_and_gradient(step, at, i, count)
-    v = fma(g, g, load_first(at.m, i, count))
-    store_first(at.m, i, v, count)
+    v = fma(g, g, load_first(at.state, i, count))
+    store_first(at.state, i, v, count)
     store_first(at.w, i, fma(quotient(g, root(v) + rule.epsilon), -step.rate, w), count)
 
 
@@ -192,9 +192,8 @@ def _along(optimizer, rule, step, at, rows, columns, row_step):
     whole = columns // width * width
     for r in range(rows):
         to = r * row_step
-        row = Slice(
-            advance(at.w, to), advance(at.g, r * columns), advance(at.m, to), advance(at.v, to)
-        )
+        state, second_state = advance(at.state, to), advance(at.second_state, to)
+        row = Slice(advance(at.w, to), advance(at.g, r * columns), state, second_state)
         for i in range(0, whole, width):
             optimizer(rule, step, row, i, width)
         if whole < columns:

@@ -174,7 +174,7 @@ def list_row(x, n, places):
 
 @kernel
 def has_zeros(A, share):
-    """Whether that share of all places of A, or more, is 0. Some rows tell."""
+    """Whether more than that share of A is 0. Whole vectors of some rows tell."""
     found, one, zero = broadcast(A.data, 0), broadcast(A.data, 1), broadcast(A.data, 0)
     whole = A.columns // lanes(A.data) * lanes(A.data)
     samples = min(SAMPLES, A.rows)

@@ -302,10 +302,12 @@ from numba.core.dispatcher import Dispatcher
 from click.testing import CliRunner
 from fastbp import Adam, Cosine, MLP, SGD, threads
 from fastbp.cli import main
-from fastbp.kernels import backward, checks, epoch, evaluate, forward
+from fastbp.book_differentiation import gradient_seconds
+from fastbp.kernels import backward, checks, epoch, evaluate, forward, hessian
+from fastbp.sklearn import MLPClassifier
 
 def specialisations():
-    modules = (backward, checks, epoch, evaluate, forward)
+    modules = (backward, checks, epoch, evaluate, forward, hessian)
     things = [thing for module in modules for thing in vars(module).values()]
     return sum(len(thing.signatures) for thing in things if isinstance(thing, Dispatcher))
 
@@ -324,7 +326,9 @@ for dtype in ("float32", "float64"):
     net.parameters = net.parameters.copy()
     net.predict(X[0:1]), net.predict_proba(X[::-1]), net.evaluate(X, y)
     net.value_and_grad(X, y, sample_weight=y + 1.0, l2=0.1), net.layer_errors(X, y)
-    net.input_gradient(X, y), net.check_gradient(X, y)
+    net.input_gradient(X, y), net.check_gradient(X, y), gradient_seconds(net, X, y)
+    net.hessian_vector_product(X, y, net.parameters)
+    MLPClassifier((5, 6), solver="lbfgs", max_iter=2).fit(X.astype(dtype), y)
 assert specialisations() == warm, (specialisations(), warm)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -56,7 +56,7 @@ class CrossEntropyCost:
 
     @staticmethod
     def delta(z: Array, a: Array, y: Array) -> Array:
-        """BP1: delta^L = a - y, whatever z (book, chapter 3, equation 68)."""
+        """BP1: delta^L = a - y, whatever z (book, chapter 3, equation 66)."""
         return a - y
 
 
