@@ -19,20 +19,22 @@ class DivergenceError(ArithmeticError):
         The epoch that failed, counted from 1.
     step : int
         The optimizer step within that epoch, counted from 1.
-    learning_rate : float
-        The rate of that step.
+    learning_rate : float or None
+        The rate of that step; None with LBFGS and NewtonCG, which have none.
     history : History
         The epochs before it.
     """
 
     def __init__(
-        self, what: str, epoch: int, step: int, learning_rate: float, history: History
+        self, what: str, epoch: int, step: int, learning_rate: float | None, history: History
     ) -> None:
+        where, advice = f"epoch {epoch}", "Try "
+        if learning_rate is not None:
+            where += f", step {step}, at learning rate {learning_rate:g}"
+            advice += f"a smaller learning rate ({learning_rate / 10:g}), clip_norm=1.0, or "
         super().__init__(
-            f"{what} stopped being finite in epoch {epoch}, step {step}, at learning rate "
-            f"{learning_rate:g}; the parameters of the last finite epoch were kept. Try a smaller "
-            f"learning rate ({learning_rate / 10:g}), clip_norm=1.0, or inputs and targets scaled "
-            f"to mean 0 and variance 1"
+            f"{what} stopped being finite in {where}; the parameters of the last finite epoch were "
+            f"kept. {advice}inputs and targets scaled to mean 0 and variance 1"
         )
         self.what = what
         self.epoch = epoch

@@ -50,7 +50,11 @@ class LayerErrors:
         return [float(np.linalg.norm(delta.mean(axis=0))) for delta in deltas]
 
     def on_fit_begin(self, net: MLP, names: Iterable[str]) -> None:
-        """Forget earlier trainings."""
+        """Forget earlier trainings; raise now what measuring would."""
+        try:
+            self.measure(net)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"LayerErrors: {error}") from None
         self.lengths = []
 
     def on_epoch_end(self, net: MLP, logs: Mapping[str, float]) -> None:

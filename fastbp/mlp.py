@@ -315,6 +315,8 @@ class MLP(Net):
 
         Raises
         ------
+        ValueError
+            If parameters are NaN or infinite, which `load` would refuse.
         OSError
             If the file cannot be written.
         """

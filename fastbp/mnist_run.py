@@ -142,13 +142,6 @@ class MnistRun:
         say("         training            validation")
         say("epoch       loss  accuracy     loss  accuracy   examples/s")
 
-        def report(_: MLP, logs: Mapping[str, float]) -> None:
-            say(
-                f"{logs['epoch']:>3}/{self.epochs:<3}  {logs['loss']:7.4f}  {logs['accuracy']:8.2%}"
-                f"  {logs['val_loss']:7.4f}  {logs['val_accuracy']:8.2%}"
-                f"  {logs['examples_per_second']:11,.0f}"
-            )
-
         with warnings.catch_warnings():
             # Of Ctrl-C, which is raised below.
             warnings.filterwarnings("ignore", "training was interrupted", UserWarning)
@@ -160,7 +153,10 @@ class MnistRun:
                 optimizer=optimizer,
                 dropout=self.dropout,
                 validation_data=(validation.X, validation.y),
-                callbacks=[report, *([Checkpoint(self.checkpoint)] if self.checkpoint else [])],
+                callbacks=[
+                    Report(self, say),
+                    *([Checkpoint(self.checkpoint)] if self.checkpoint else []),
+                ],
                 progress=False,
                 threads=self.threads,
                 resume=self.checkpoint,
@@ -168,6 +164,30 @@ class MnistRun:
         if history.epochs < self.epochs:
             raise KeyboardInterrupt
         return history
+
+
+class Report:
+    """The callback that says a line an epoch; with it a checkpoint keeps the seed."""
+
+    def __init__(self, run: MnistRun, say: Say) -> None:
+        self.run, self.say = run, say
+
+    def on_epoch_end(self, net: MLP, logs: Mapping[str, float]) -> None:
+        """Say what the epoch measured."""
+        self.say(
+            f"{logs['epoch']:>3}/{self.run.epochs:<3}  {logs['loss']:7.4f}  {logs['accuracy']:8.2%}"
+            f"  {logs['val_loss']:7.4f}  {logs['val_accuracy']:8.2%}"
+            f"  {logs['examples_per_second']:11,.0f}"
+        )
+
+    def state(self) -> dict[str, int]:
+        """Return what a checkpoint keeps."""
+        return {"seed": self.run.seed}
+
+    def restore(self, net: MLP, state: Mapping[str, int]) -> None:
+        """Refuse to go on with the result of another seed under this one's name."""
+        if state["seed"] != self.run.seed:
+            raise ValueError(f"--seed: got {self.run.seed}, expected {state['seed']}")
 
 
 def splits(data: MNIST, say: Say) -> tuple[Split, Split, Split]:

@@ -82,7 +82,7 @@ class Objective:
 
     def diverge(self, what: str) -> NoReturn:
         """Raise."""
-        raise DivergenceError(what, self.history.epochs + 1, 1, 1.0, self.history)
+        raise DivergenceError(what, self.history.epochs + 1, 1, None, self.history)
 
     def scores(self) -> dict[str, float]:
         """Losses and scores at the net's parameters."""

@@ -20,7 +20,7 @@ import numpy as np
 from fastbp.architecture import Architecture
 from fastbp.kernels import layout
 from fastbp.replacing import replacing
-from fastbp.validation import Array, shown
+from fastbp.validation import all_finite, Array, checked_path, message, shown
 
 if TYPE_CHECKING:
     from fastbp.mlp import MLP
@@ -46,7 +46,10 @@ PathLike = str | os.PathLike[str]
 
 def save(path: PathLike, net: MLP) -> None:
     """Write a net's architecture and parameters; MLP.save documents it."""
-    write(path, net.architecture, net.parameters)
+    if not all_finite(net.parameters):
+        advice = "no file was written; assign net.parameters, or make or load another net"
+        raise ValueError(message("parameters", "NaN or infinity", "finite numbers", advice))
+    write(checked_path("path", path), net.architecture, net.parameters)
 
 
 def write(
@@ -108,7 +111,7 @@ def safetensors_file(
 
 def load(path: PathLike) -> tuple[Architecture, Array]:
     """Read what `save` wrote, as (architecture, parameters); MLP.load documents it."""
-    with opened("path", path) as file:
+    with opened("path", checked_path("path", path)) as file:
         return read_net("path", path, file)
 
 

@@ -54,6 +54,7 @@ class Settings:
     ) -> Settings:
         """Check the arguments for training on so many rows."""
         chosen = as_optimizer(optimizer)
+        require_normal_epsilon(chosen, net)
         size = min(integer("batch_size", batch_size), rows)
         asked = checked_threads(threads)
         return cls(
@@ -88,6 +89,14 @@ class Settings:
             "shuffle": self.shuffle,
             "augment": self.augment,
         }
+
+
+def require_normal_epsilon(optimizer: Optimizer, net: Architecture) -> None:
+    """Raise where the kernels would take epsilon for 0, and the step of an unused input be 0/0."""
+    epsilon, least = optimizer.coefficients()[3], np.finfo(net.dtype).tiny
+    if 0 < epsilon < least:
+        expected = f"at least {least:.3g}, the least normal number of {net.dtype}"
+        raise ValueError(message("epsilon", f"{epsilon:g}", expected))
 
 
 def limit(name: str, value: object) -> float:

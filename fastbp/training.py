@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn, TYPE_CHECKING
 
 import numpy as np
@@ -237,6 +239,20 @@ class NotFinite(Exception):
     """A row of X, or the net before, held NaN or infinity; inside this module only."""
 
 
+@contextmanager
+def unchanged_without_a_step(net: MLP) -> Iterator[None]:
+    """Put memory and random state back where an error comes before a step has been made."""
+    memory, random_state = net._memory, net._rng.bit_generator.state
+    steps = 0 if memory is None else memory.steps
+    try:
+        yield
+    except Exception:
+        now = net._memory
+        if now is None or now.steps == (steps if now is memory else 0):
+            net._memory, net._rng.bit_generator.state = memory, random_state
+        raise
+
+
 def train(
     net: MLP,
     X: object,
@@ -273,7 +289,7 @@ def train(
         # One call of the kernel, in this thread, can be interrupted as any other function.
         is_brief = carry_over and validation is None and chosen.threads == 1
         is_brief = is_brief and len(data.X) * (500 + architecture.n_parameters) <= BRIEF
-        with Interrupts(is_brief) as interrupts:
+        with Interrupts(is_brief) as interrupts, unchanged_without_a_step(net):
             for checkpoint in chosen.callbacks.checkpoints:
                 checkpoint.prepare()
             before = net._memory, net._rng.bit_generator.state

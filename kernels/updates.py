@@ -17,6 +17,7 @@ from .simd import (
     broadcast,
     broadcast_like,
     fma,
+    is_double,
     lanes,
     load,
     load_first,
@@ -253,11 +254,22 @@ def penalty(parameters, at, count, l1, l2):
 
 @kernel
 def norm(vector, count):
-    """Euclidean length of `count` numbers from a pointer on."""
+    """Euclidean length of `count` numbers from a pointer on, even where their squares overflow."""
+    factor = 1.0
+    length = _norm_of_multiple(vector, count, factor)
+    if length == np.inf:
+        factor = 2.0**-600 if is_double(load_first(vector, 0, count)) else 2.0**-100
+        length = _norm_of_multiple(vector, count, factor)
+    return length / factor
+
+
+@kernel
+def _norm_of_multiple(vector, count, factor):
+    """Euclidean length of factor times these numbers."""
     width = lanes(vector)
     total = 0.0
     for i in range(0, count, width):
-        x = load_first(vector, i, count - i)
+        x = load_first(vector, i, count - i) * factor
         total += sum_lanes(x * x)
     return np.sqrt(total)
 

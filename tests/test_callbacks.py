@@ -178,3 +178,12 @@ def test_layer_errors_are_lengths_of_bias_gradients():
         places = [biases for _, biases in parameter_slices(net.sizes)]
         expected = [np.linalg.norm(vector[place]) for place in places]
         assert_allclose(lengths, expected, rtol=2e-6)  # of float32, and other sums over the rows
+
+
+def test_layer_errors_look_at_their_data_before_anything_is_trained():
+    X, y = blobs()
+    net = MLP([X.shape[1], 3, 3], seed=0)
+    before = net.parameters.copy()
+    with pytest.raises(ValueError, match="LayerErrors: X: got shape"):
+        net.fit(X, y, callbacks=[LayerErrors(X[:, :1], y)])
+    assert_array_equal(net.parameters, before)

@@ -460,3 +460,19 @@ def test_every_truncation_is_refused(path):
         with pytest.raises(ValueError, match=r"^resume: .*run\.safetensors"):
             resumed(path)
     assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "adagrad"])
+def test_a_mean_square_that_has_overflowed_can_go_on(tmp_path, optimizer):
+    """v is infinite, so that nothing moves any more, but neither loss nor parameters are."""
+    path, rng = tmp_path / "c.safetensors", np.random.default_rng(1)
+    X = (1e10 * rng.random((50, 3))).astype(np.float32)
+    y = (1e12 * rng.random(50)).astype(np.float32)
+    whole, net = (MLP([3, 4, 1], output="linear", loss="quadratic", seed=0) for _ in range(2))
+    whole.fit(X, y, epochs=4, optimizer=optimizer)
+    saved = [Checkpoint(path)]
+    net.fit(X, y, epochs=2, optimizer=optimizer, callbacks=saved)
+    assert np.isinf(load_file(path)["slots"]).any()
+    net = MLP([3, 4, 1], output="linear", loss="quadratic")
+    net.fit(X, y, epochs=4, optimizer=optimizer, callbacks=saved, resume=path)
+    assert_array_equal(net.parameters, whole.parameters)

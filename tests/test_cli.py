@@ -251,6 +251,7 @@ def test_what_was_interrupted_goes_on(digits, tmp_path, monkeypatch):
     assert [line.split("/s")[0] for line in learned(run(*command))] == whole[1:]
     assert learned(run(*command)) == whole[-1:]  # all is done
     refused(*command, "--dropout", "0.5", says=["dropout: got [0.5]", "checkpoint"])
+    refused(*command, "--seed", "5", says=["--seed: got 5, expected 0", "checkpoint"])
 
 
 def test_info():

@@ -16,7 +16,8 @@ from api_problems import AVAILABLE_CORES, blobs, everything, LEAST_GAIN_ASKED, l
 from numpy.testing import assert_array_equal
 from stops import press_ctrl_c
 
-from fastbp import DivergenceError, Exponential, MLP, pace, settings, SGD, threads
+from fastbp import DivergenceError, Exponential, MLP, pace, settings, SGD, threads, training
+from fastbp.schedules import Schedule
 
 
 def test_ctrl_c_in_a_callback_ends_fit_with_a_warning():
@@ -361,3 +362,30 @@ def test_there_are_no_more_threads_than_cores(monkeypatch):
     assert threads.available_cores() == 1
     monkeypatch.delattr(threads.os, "sched_getaffinity")
     assert threads.available_cores() == os.cpu_count()
+
+
+class Nonsense(Schedule):
+    """Gives what is no rate."""
+
+    def rate(self, epochs, memory):
+        return None
+
+
+@pytest.mark.parametrize("batch_size", [16, 10**9])
+def test_an_error_before_the_first_step_changes_nothing(batch_size, monkeypatch):
+    """Neither what partial_fit knows nor the random state: a schedule's, and of memory."""
+
+    class NoMemory:
+        @staticmethod
+        def needs(*_):
+            raise MemoryError
+
+    X, y = blobs()
+    net = MLP([X.shape[1], 5, 3], seed=0)
+    net.partial_fit(X, y, optimizer="adam")
+    before = everything(net)
+    if batch_size > len(X):
+        monkeypatch.setattr(training, "Scratch", NoMemory)
+    with pytest.raises((TypeError, ValueError, MemoryError)):
+        net.fit(X, y, batch_size=batch_size, optimizer=SGD(Nonsense()))
+    assert everything(net) == before

@@ -1,5 +1,7 @@
 """L-BFGS and Newton-CG: they converge, record, stop and refuse."""
 
+import pickle
+
 import numpy as np
 import pytest
 from api_problems import blobs, everything, line
@@ -310,3 +312,12 @@ def test_training_goes_on_with_another_optimizer():
     net.partial_fit(X, y)
     loss = net.fit(X, y, epochs=5, optimizer=LBFGS()).loss[-1]
     assert net.fit(X, y, epochs=5, optimizer=SGD(0.1)).loss[-1] < loss
+
+
+def test_advice_after_a_divergence_can_be_followed():
+    """These optimizers have no learning rate, and clip no gradient."""
+    net = MLP([1, 1], output="linear", loss="quadratic", seed=0)
+    with pytest.raises(DivergenceError, match=r"in epoch 1; .* Try inputs") as caught:
+        net.fit([[1e30], [2e30]], [1.0, 2.0], optimizer="lbfgs")
+    assert caught.value.learning_rate is None
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)

@@ -9,7 +9,18 @@ import pytest
 from api_problems import blobs, everything, line
 from numpy.testing import assert_allclose, assert_array_equal
 
-from fastbp import Adam, DivergenceError, LayerErrors, LBFGS, MLP, NewtonCG, SGD
+from fastbp import (
+    Adagrad,
+    Adam,
+    AdamW,
+    DivergenceError,
+    LayerErrors,
+    LBFGS,
+    MLP,
+    NewtonCG,
+    RMSprop,
+    SGD,
+)
 from fastbp.sklearn import MLPClassifier
 
 X, Y = blobs(rows=60)
@@ -63,7 +74,7 @@ def test_what_relu_would_hide_is_found_in_validation_data_and_callbacks():
     rows[41, 2] = math.nan
     with pytest.raises(ValueError, match=r"^X of validation_data.*row 41"):
         classifier().fit(X, Y, validation_data=(rows, Y))
-    with pytest.raises(ValueError, match=r"^X: .*row 41"):
+    with pytest.raises(ValueError, match=r"^LayerErrors: X: .*row 41"):
         classifier().fit(X, Y, callbacks=[LayerErrors(rows, Y)])
 
 
@@ -237,3 +248,26 @@ def test_the_drop_in_answers_as_scikit_learn_does(rows, y, weights, solver):
         ]
     # L-BFGS enlarges rounding, of float32 here, from iteration to iteration.
     assert_allclose(*probabilities, atol=1e-3 if solver == "lbfgs" else 1e-5)
+
+
+@pytest.mark.parametrize(("dtype", "epsilon"), [("float32", 1e-38), ("float64", 1e-320)])
+@pytest.mark.parametrize("optimizer", [Adam, AdamW, RMSprop, Adagrad])
+def test_an_epsilon_that_kernels_take_for_0_is_refused(dtype, epsilon, optimizer):
+    """The step of an input that is always 0 would be 0/0."""
+    net = MLP([2, 1], output="linear", loss="quadratic", dtype=dtype, seed=0)
+    with pytest.raises(ValueError, match=rf"epsilon: got .*, expected at least .* {dtype}"):
+        net.fit([[1, 0], [2, 0]], [1, 2], optimizer=optimizer(1e-3, epsilon=epsilon))
+    least = float(np.finfo(dtype).tiny)
+    net.fit([[1, 0], [2, 0]], [1, 2], optimizer=optimizer(1e-3, epsilon=least))
+
+
+@pytest.mark.parametrize(("dtype", "large"), [("float32", 1e20), ("float64", 1e160)])
+def test_norms_whose_squares_overflow(dtype, large):
+    net = MLP([1, 1], output="linear", loss="absolute", dtype=dtype, seed=0)
+    net.parameters = [1, 0]
+    net.fit([[large]], [0.0], epochs=1, optimizer=SGD(0.1), clip_norm=1.0)
+    assert_allclose(net.parameters, [0.9, 0], atol=1e-6)
+    net = MLP([2, 1], output="linear", loss="absolute", dtype=dtype, seed=0)
+    net.parameters = [3 * large, 4 * large, 0]
+    net.fit([[1 / large, 0]], [0.0], epochs=1, optimizer=SGD(0.0), max_norm=1.0)
+    assert_allclose(net.parameters, [0.6, 0.8, 0], atol=1e-6)

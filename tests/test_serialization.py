@@ -189,3 +189,20 @@ def test_a_tensor_of_another_dtype_is_told_with_both(path):
     rewritten(path, change_tensors=halve)
     with pytest.raises(ValueError, match=r"has F16 weights\.1 of shape \[.*\], expected F32 of \["):
         MLP.load(path)
+
+
+def test_a_net_that_is_not_finite_replaces_no_file(tmp_path):
+    path, net = tmp_path / "net.safetensors", MLP([2, 3, 2], seed=0)
+    net.save(path)
+    before = path.read_bytes()
+    net.weights[0][0, 0] = np.nan
+    with pytest.raises(ValueError, match="parameters: got NaN or infinity, expected finite"):
+        net.save(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("path", [None, 3, [], ""])
+def test_a_path_is_asked_for_by_its_name(path):
+    for call in (MLP([2, 2], seed=0).save, MLP.load):
+        with pytest.raises(TypeError, match=r"path: got .*, expected the path of a file"):
+            call(path)
