@@ -62,8 +62,8 @@ def r2_score(moments: Array) -> float:
     """
     weight, first, second, residual = moments
     with np.errstate(over="ignore", invalid="ignore"):  # squares that overflowed: NaN says so
-        total = second - first**2 / weight
-        varies = ~(total <= 0)
+        total = second - first * (first / weight)
+        varies = ~(total * np.sign(weight) <= 0)  # the drop-in takes negative weights, too
         scores = np.where(residual == 0, 1.0, 0.0)
         scores[varies] = 1 - residual[varies] / total[varies]
     return float(scores.mean())

@@ -125,7 +125,7 @@ def _complete(rule, step, at, i, count):
 def _weight_and_gradient(step, at, i, count):
     """The weight as it shrinks, and the gradient of C + l2/2 w^2; without l2 w may be infinite."""
     w = load_first(at.w, i, count)
-    counted = select(broadcast_like(w, step.l2) > 0, w, broadcast_like(w, 0))
+    counted = select(broadcast_like(w, step.l2) == 0, broadcast_like(w, 0), w)
     return w * step.decay, fma(counted, step.l2, load_first(at.g, i, count))
 
 

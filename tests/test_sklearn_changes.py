@@ -207,3 +207,78 @@ def test_a_script_finds_its_files_wherever_it_goes(tmp_path):
         command = [sys.executable, "-m", package, "script.py"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
         assert done.stdout.strip() == "import os"
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 29])
+@pytest.mark.parametrize("weight", [0.1, 1 / 3, 0.7])
+def test_epochs_with_as_many_hits_tie_whatever_the_weights(seed, weight):
+    """The best epoch is the first of them: no last bit of a sum of weights decides."""
+    rng, n = np.random.default_rng(seed), 190
+    rows = rng.normal(size=(n, 5))
+    labels = (rows[:, 0] + rng.normal(size=n) > 0).astype(int)
+    options = {"max_iter": 40, "random_state": seed, "early_stopping": True}
+    options |= {"validation_fraction": 0.3, "learning_rate_init": 0.01}
+    theirs, ours = (
+        kind((8,), **options).fit(rows, labels, np.full(n, weight)) for kind in CLASSIFIERS
+    )
+    assert ours.validation_scores_ == theirs.validation_scores_
+    assert_same(theirs, ours)
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")  # scikit-learn's
+def test_a_square_that_overflows_is_no_progress():
+    """Only where an output is not finite, the score is NaN; else training stops as it should."""
+    rng = np.random.RandomState(1)
+    rows = rng.normal(size=(60, 4))
+    targets = 10 * rng.normal(size=60)
+    options = {"solver": "sgd", "learning_rate_init": 3, "early_stopping": True}
+    options |= {"n_iter_no_change": 3, "max_iter": 60, "random_state": 1}
+    theirs, ours = (kind(hidden_layer_sizes=6, **options).fit(rows, targets) for kind in REGRESSORS)
+    assert np.isneginf(theirs.validation_scores_).any()
+    assert_allclose(ours.validation_scores_, theirs.validation_scores_, 1e-6)
+    assert ours.n_iter_ == theirs.n_iter_
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")  # scikit-learn's
+@pytest.mark.parametrize("factor", [-1, 1e200, 1e-200])
+def test_scores_of_weights_of_any_size_and_sign(factor):
+    rng = np.random.RandomState(0)
+    rows, targets = rng.normal(size=(60, 4)), rng.normal(size=60)
+    weights = factor * np.abs(rng.normal(size=60))
+    options = {"max_iter": 4, "random_state": 1, "early_stopping": True}
+    theirs, ours = (
+        kind(hidden_layer_sizes=6, **options).fit(rows, targets, weights) for kind in REGRESSORS
+    )
+    assert_allclose(ours.validation_scores_, theirs.validation_scores_, 1e-7)
+    assert_same(theirs, ours, 1e-7)
+
+
+def test_the_penalty_of_a_batch_whose_weights_sum_below_0():
+    rng = np.random.RandomState(0)
+    rows, labels = rng.normal(size=(60, 4)), rng.randint(0, 3, 60)
+    weights = rng.normal(size=60) + 0.3
+    options = {"solver": "sgd", "alpha": 1.0, "learning_rate_init": 0.001, "batch_size": 10}
+    options |= {"max_iter": 30, "random_state": 1}
+    assert_same(*(kind((6,), **options).fit(rows, labels, weights) for kind in CLASSIFIERS))
+
+
+def test_labels_of_the_other_byte_order():
+    labels = y.astype(">i4")
+    theirs, ours = (kind((3,), max_iter=2).fit(X, labels) for kind in CLASSIFIERS)
+    assert ours.classes_.dtype == theirs.classes_.dtype
+    assert ours.predict(X).dtype == theirs.predict(X).dtype
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_losses_are_numpys_numbers(solver):
+    fitted = [kind((3,), solver=solver, max_iter=2).fit(X, y) for kind in CLASSIFIERS]
+    assert type(fitted[1].loss_) is type(fitted[0].loss_)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+@pytest.mark.parametrize("kind", [str, "datetime64[D]", "timedelta64[D]"])
+def test_targets_that_are_no_numbers_are_refused(kind, solver):
+    targets = np.arange(len(DATA)).astype(kind)
+    for regressor in REGRESSORS:
+        with pytest.raises(TypeError):
+            regressor(hidden_layer_sizes=3, solver=solver, max_iter=2).fit(DATA, targets)

@@ -52,6 +52,8 @@ def plain_labels(X: Any, y: Any) -> tuple[LabelBinarizer, Array] | None:
         return None
     if not (type(y) is np.ndarray and y.shape == X.shape[:1] and y.dtype.kind in "iu"):
         return None
+    if not y.dtype.isnative:
+        return None
     classes = np.unique(y)
     if not 2 <= len(classes) <= len(y) / 2 or not all_finite(X):
         return None

@@ -98,7 +98,7 @@ def minimize(estimator: Any, objective: Objective, parameters: Parameters) -> Pa
             objective, parameters.vector, method="L-BFGS-B", jac=True, options=options
         )
     estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
-    estimator.loss_ = result.fun
+    estimator.loss_ = np.float64(result.fun)
     fitted = Parameters(parameters.sizes, np.float64)
     fitted.vector[:] = result.x
     return fitted

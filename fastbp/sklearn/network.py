@@ -112,6 +112,8 @@ def kernel_data(network: Network, X: Array, y: Array, weights: Array | None) -> 
     if network.output == "softmax":
         labels = read_only(np.argmax(y, axis=1).astype(np.int64, copy=False))
     else:
+        if y.dtype.kind not in "biuf":
+            raise TypeError(f"y: got dtype {y.dtype}, expected numbers")
         targets = np.require(y, network.dtype, ["C_CONTIGUOUS", "ALIGNED"])
     if weights is None:
         weights = NO_WEIGHTS[network.dtype]

@@ -45,28 +45,36 @@ class ValidationSet:
 
         def scores() -> tuple[float, float]:
             loss, score = evaluate(network, self.workspace, parameters.frozen, self.data)
-            if network.output == "sigmoid" and network.n_outputs > 1:
-                score = self.subset_accuracy(network, parameters)
-            elif len(getattr(estimator, "classes_", ())) == 1:
+            is_multilabel = network.output == "sigmoid" and network.n_outputs > 1
+            if len(getattr(estimator, "classes_", ())) == 1 and not is_multilabel:
                 score = 1.0  # whatever the output, that class is predicted
+            elif is_classifier(estimator) and (is_multilabel or self.weights is not None):
+                # Weights are summed as by scikit-learn, to the bit: epochs with as many hits tie.
+                score = self.accuracy(network, parameters)
+            elif self.score_name == "val_r2" and not math.isfinite(loss + score):
+                # Where something overflowed, scikit-learn's answer: NaN if an output did, else of a
+                # square that is infinite.
+                out = forward_pass(network, self.workspace, parameters, self.X)
+                is_finite = np.isfinite(out).all()
+                score = math.nan if not is_finite else -math.inf if math.isnan(score) else score
             return loss, score
 
         loss, score = interrupts.run(2.0 * network.n_parameters * len(self.y), scores)
         if estimator.loss == "squared_error":
             loss /= network.n_outputs  # as in the loss curve
-        if self.score_name == "val_r2":
-            # Where something overflowed there is no score: scikit-learn's answer is NaN.
-            score = score if math.isfinite(score) and math.isfinite(loss) else math.nan
         estimator.validation_scores_.append(score)
         estimator.validation_loss_curve_.append(loss)
         if estimator.verbose:
             print(f"Validation score: {score:f}")
         return {"val_loss": loss, self.score_name: score}
 
-    def subset_accuracy(self, network: Network, parameters: Parameters) -> float:
-        """Return the fraction of rows all of whose labels are right."""
+    def accuracy(self, network: Network, parameters: Parameters) -> float:
+        """Return the fraction of rows whose class, or all of whose labels, are right."""
         out = forward_pass(network, self.workspace, parameters, self.X)
-        hits = ((out > 0.5) == self.y).all(axis=1)
+        if network.output == "softmax":
+            hits = out.argmax(axis=1) == self.data.labels
+        else:
+            hits = ((out > 0.5) == self.y).all(axis=1)
         return float(np.average(hits, weights=self.weights))
 
     def is_progress(self, estimator: Any, parameters: Parameters) -> bool:
