@@ -114,7 +114,8 @@ class Results:
         """Describe the machine."""
         params = self.raw["params"]
         ram = f"{int(params['ram']) / 2**30:.0f} GiB" if params["ram"].isdigit() else params["ram"]
-        return f"{params['cpu']}, {params['num_cpu']} cores, {ram}, {params['os']}"
+        system = params["os"].split("-")[0]  # without what a distribution calls its build
+        return f"{params['cpu']}, {params['num_cpu']} cores, {ram}, {system}"
 
 
 def shown(line: Line, seconds: float) -> str:
