@@ -198,8 +198,8 @@ def contents(found: dict[str, Any], net: Architecture, file: Any) -> dict[str, A
     # (1, 0) where the optimizer remembers nothing.
     if slots.dtype != net.dtype or slots.shape[1:] not in ((net.n_parameters,), (0,)):
         raise ValueError(f"slots of shape {slots.shape} and dtype {slots.dtype}")
-    if np.isnan(slots).any():  # the mean of g^2 may be infinite where all else is not
-        raise ValueError("NaN among the slots")
+    if not (slots > -np.inf).all():  # the mean of g^2 may overflow where all else does not
+        raise ValueError("NaN or -infinity among the slots")
     history = {str(name): file.get_tensor(f"history.{name}") for name in found["history"]}
     history["loss"]  # whose length no number in the header can make up
     for name, numbers in history.items():

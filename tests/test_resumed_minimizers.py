@@ -215,9 +215,10 @@ def not_a_number(slots):
         (lambda slots: slots[:, :0].copy(), "the checkpoint's optimizer remembers", "float32"),
         (lambda slots: slots[:, :-1].copy(), "slots of shape", "float32"),
         (lambda slots: slots.astype(np.float64), "slots of shape .* float64", "float32"),
-        (not_a_number, "NaN or infinity among the slots", "float32"),
+        (not_a_number, "NaN or -infinity among the slots", "float32"),
+        (lambda slots: np.full_like(slots, np.inf), "remembers other things", "float32"),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_damaged_slots_are_refused(path, change, reason, dtype):
     rewritten(path, change, dtype)
