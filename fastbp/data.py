@@ -113,10 +113,10 @@ def refuse_not_finite(X: Array, name: str = "X") -> NoReturn:
     raise ValueError(message(name, got, "finite numbers", advice)) from None
 
 
-def require_finite_parameters(parameters: Array) -> None:
+def require_finite_parameters(parameters: Array, before: str = "training") -> None:
     """Raise if a net that was to be trained held NaN or infinity: a live view takes anything."""
     if not all_finite(parameters):
-        got = "NaN or infinity in the net before training"
+        got = f"NaN or infinity in the net before {before}"
         advice = "assign net.parameters, or make or load another net"
         raise ValueError(message("parameters", got, "finite numbers", advice)) from None
 

@@ -8,6 +8,8 @@ from typing import Any, TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from fastbp.data import dataset, require_finite
+
 if TYPE_CHECKING:
     from fastbp.mlp import MLP
 
@@ -51,10 +53,8 @@ class LayerErrors:
 
     def on_fit_begin(self, net: MLP, names: Iterable[str]) -> None:
         """Forget earlier trainings; raise now what measuring would."""
-        try:
-            self.measure(net)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"LayerErrors: {error}") from None
+        ours = ("X of LayerErrors", "y of LayerErrors")
+        require_finite(dataset(net.architecture, self.X, self.y, names=ours).X, ours[0])
         self.lengths = []
 
     def on_epoch_end(self, net: MLP, logs: Mapping[str, float]) -> None:

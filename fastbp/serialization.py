@@ -18,9 +18,10 @@ from typing import Any, TYPE_CHECKING
 import numpy as np
 
 from fastbp.architecture import Architecture
+from fastbp.data import require_finite_parameters
 from fastbp.kernels import layout
 from fastbp.replacing import replacing
-from fastbp.validation import all_finite, Array, checked_path, message, shown
+from fastbp.validation import Array, checked_path, shown
 
 if TYPE_CHECKING:
     from fastbp.mlp import MLP
@@ -46,9 +47,7 @@ PathLike = str | os.PathLike[str]
 
 def save(path: PathLike, net: MLP) -> None:
     """Write a net's architecture and parameters; MLP.save documents it."""
-    if not all_finite(net.parameters):
-        advice = "no file was written; assign net.parameters, or make or load another net"
-        raise ValueError(message("parameters", "NaN or infinity", "finite numbers", advice))
+    require_finite_parameters(net.parameters, "saving")
     write(checked_path("path", path), net.architecture, net.parameters)
 
 

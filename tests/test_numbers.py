@@ -74,7 +74,7 @@ def test_what_relu_would_hide_is_found_in_validation_data_and_callbacks():
     rows[41, 2] = math.nan
     with pytest.raises(ValueError, match=r"^X of validation_data.*row 41"):
         classifier().fit(X, Y, validation_data=(rows, Y))
-    with pytest.raises(ValueError, match=r"^LayerErrors: X: .*row 41"):
+    with pytest.raises(ValueError, match=r"^X of LayerErrors: .*row 41"):
         classifier().fit(X, Y, callbacks=[LayerErrors(rows, Y)])
 
 

@@ -196,7 +196,7 @@ def test_a_net_that_is_not_finite_replaces_no_file(tmp_path):
     net.save(path)
     before = path.read_bytes()
     net.weights[0][0, 0] = np.nan
-    with pytest.raises(ValueError, match="parameters: got NaN or infinity, expected finite"):
+    with pytest.raises(ValueError, match="NaN or infinity in the net before saving"):
         net.save(path)
     assert path.read_bytes() == before
 

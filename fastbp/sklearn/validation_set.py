@@ -55,8 +55,10 @@ class ValidationSet:
                 # Where something overflowed, scikit-learn's answer: NaN if an output did, else of a
                 # square that is infinite.
                 out = forward_pass(network, self.workspace, parameters, self.X)
-                is_finite = np.isfinite(out).all()
-                score = math.nan if not is_finite else -math.inf if math.isnan(score) else score
+                if not np.isfinite(out).all():
+                    score = math.nan
+                elif math.isnan(score):
+                    score = -math.inf
             return loss, score
 
         loss, score = interrupts.run(2.0 * network.n_parameters * len(self.y), scores)
