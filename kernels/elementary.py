@@ -23,11 +23,8 @@ from .target import VECTOR_BYTES
 
 @inlined
 def nearest_power(x):
-    """n, the whole number nearest to x / ln 2, for |x| < 2^21: a large number has no fraction."""
-    inverse = 1.4426950408889634
-    if is_double(x):
-        return fma(x, inverse, 6755399441055744.0) - 6755399441055744.0  # 1.5 * 2^52
-    return fma(x, inverse, 12582912.0) - 12582912.0  # 1.5 * 2^23
+    """n, the whole number nearest to x / ln 2, for |x| < 2^21."""
+    return nearest_powers(x)[0]
 
 
 @inlined

@@ -129,7 +129,10 @@ def _emit_power(builder, shifted):
 
 @intrinsic
 def nearest_powers(typingctx, value):
-    """(n, 2^n) with the whole n nearest to value / ln 2, in the range of normal exponents."""
+    """(n, 2^n) with the whole n nearest to value / ln 2; the power where its exponent is normal.
+
+    A large number that is added leaves no fraction; n is in its last bits.
+    """
 
     def emit(context, builder, signature, arguments):
         (value,) = arguments
