@@ -10,11 +10,9 @@ from fastbp.architecture import Architecture
 from fastbp.checkpoint import Snapshot
 from fastbp.kernels import layout
 from fastbp.optimizers import Optimizer
-from fastbp.pace import Pace
 from fastbp.settings import Settings
-from fastbp.threads import Crew
+from fastbp.stepper import Stepper
 from fastbp.validation import Array
-from fastbp.workspace import Workspace
 
 __all__ = ["Memory", "Scratch", "fresh_slots", "other_memory", "resumed_slots"]
 
@@ -52,19 +50,20 @@ class Memory:
 
 
 class Scratch:
-    """Arrays whose contents no step leaves to the next: the arena, and what to go back to.
+    """What a training works in, and what it goes back to: nothing that a step leaves to the next.
 
     partial_fit keeps them from call to call, since fresh memory costs as much as a few steps.
     """
 
     def __init__(self, net: Architecture, settings: Settings, memory: Memory) -> None:
         self.key = self.needs(settings, memory)
-        self.pace = Pace(net, settings.batch_size)
-        self.crew = Crew(settings.threads, is_free=settings.asked_threads is None)
-        self.workspace = Workspace(net, settings.batch_size, settings.threads, trains=True)
-        clips = settings.rule.clip_norm > 0
-        self.gradient: Array = layout.aligned_zeros(net.n_parameters if clips else 0, net.dtype)
-        self.barrier: Array = layout.aligned_zeros(16, np.int64)
+        self.stepper = Stepper(
+            net,
+            settings.batch_size,
+            settings.threads,
+            is_free=settings.asked_threads is None,
+            clips=settings.rule.clip_norm > 0,
+        )
         self.parameters: Array = np.empty(net.n_parameters, net.dtype)
         self.slots: Array = np.empty_like(memory.slots)
 

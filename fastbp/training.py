@@ -147,7 +147,7 @@ class Training:
             # From the natural order, so that an epoch depends on the random state alone.
             self.order[:] = self.natural
             self.net._rng.shuffle(self.order)
-        for first, last in self.scratch.pace.calls(self.steps):
+        for first, last in self.scratch.stepper.pace.calls(self.steps):
             status = self.make_steps(first, last, rates, steps_before)
             if status == epoch_kernel.INPUT_NOT_FINITE:
                 raise NotFinite
@@ -171,7 +171,7 @@ class Training:
 
     def make_steps(self, first: int, last: int, rates: Array, steps_before: int) -> int:
         """Make steps first..last-1 of a pass; return the kernel's status."""
-        scratch, settings = self.scratch, self.settings
+        settings, changed = self.settings, (self.net.parameters, self.memory.slots)
         passes = epoch_kernel.Passes(
             read_only(self.order[np.newaxis]),
             settings.batch_size,
@@ -181,24 +181,9 @@ class Training:
             self.memory.seed,
             is_sparse=self.is_sparse,
         )
-
-        def call(parameters: Array, slots: Array) -> int:
-            table, data = scratch.workspace.table, self.data
-            model = epoch_kernel.Model(parameters, slots, scratch.gradient, scratch.workspace.arena)
-            scratch.barrier[:] = 0
-
-            def on_thread(thread: int, threads: int) -> int:
-                team = epoch_kernel.Team(scratch.barrier, thread, threads)
-                return int(
-                    epoch_kernel.train(
-                        table, model, data, passes, settings.rule, first, last, self.report, team
-                    )
-                )
-
-            return scratch.crew.run(on_thread)
-
-        changed = self.net.parameters, self.memory.slots
-        return self.interrupts.step(scratch.pace.is_long, changed, call)
+        return self.scratch.stepper.make(
+            first, last, self.data, passes, settings.rule, changed, self.report, self.interrupts
+        )
 
     def validate(self, rate: float) -> dict[str, float]:
         """Score the net on the validation data."""

@@ -21,10 +21,9 @@ from fastbp.kernels import epoch, layout
 from fastbp.kernels.forward import forward
 from fastbp.nndl.examples import Examples
 from fastbp.optimizers import SGD
-from fastbp.pace import Pace
 from fastbp.row_weights import NO_WEIGHTS
+from fastbp.stepper import Stepper
 from fastbp.validation import Array, message, read_only
-from fastbp.workspace import Workspace
 
 __all__ = ["Engine"]
 
@@ -64,8 +63,7 @@ class Engine:
             sizes = (len(self.used), *sizes[1:])
         names = ("sigmoid",) * (len(sizes) - 2)
         self.net = Architecture(sizes, names, "sigmoid", loss, np.dtype(np.float64))
-        self.workspace = Workspace(self.net, rows, trains=True)
-        self.pace = Pace(self.net, rows)
+        self.stepper = Stepper(self.net, rows)
         self.parameters: Array = layout.aligned_zeros(self.net.n_parameters, np.float64)
         self.load(weights, biases)
 
@@ -110,7 +108,7 @@ class Engine:
         """
         X, targets = self.data.used_inputs, self.data.targets
         rows = layout.Data(X, NO_LABELS, targets, NO_WEIGHTS[targets.dtype])
-        size = self.workspace.rows
+        size = self.stepper.workspace.rows
         steps = -(-len(order) // size)
         passes = epoch.Passes(
             order=read_only(order[np.newaxis]),
@@ -121,17 +119,10 @@ class Engine:
             seed=0,
             is_sparse=int(is_mostly_zero(X, steps)),
         )
-        no_state, no_gradient = np.empty((1, 0)), np.empty(0)
-        team = epoch.Team(np.zeros(16, np.int64), 0, 1)
+        changed = self.parameters, np.empty((1, 0))  # no state
         rule, report = SGD().rule(0.0, decay, 0.0, 0.0), np.zeros((1, 4))
-        for first, last in self.pace.calls(steps):
-
-            def call(parameters: Array, first: int = first, last: int = last) -> int:
-                table, arena = self.workspace.table, self.workspace.arena
-                model = epoch.Model(parameters, no_state, no_gradient, arena)
-                return int(epoch.train(table, model, rows, passes, rule, first, last, report, team))
-
-            status = interrupts.step(self.pace.is_long, [self.parameters], call)
+        for first, last in self.stepper.pace.calls(steps):
+            status = self.stepper.make(first, last, rows, passes, rule, changed, report, interrupts)
             with np.errstate(over="ignore", invalid="ignore"):  # a divergence shows in the cost
                 self.kept *= np.power(1 - eta * decay, last - first)
             if status == epoch.INPUT_NOT_FINITE:
@@ -150,7 +141,7 @@ class Engine:
         with Interrupts() as interrupts:
             status = interrupts.run(
                 2.0 * len(parameters) * len(X),
-                lambda: self.workspace.run(forward, parameters, X, out),
+                lambda: self.stepper.workspace.run(forward, parameters, X, out),
             )
         if status >= 0:
             refuse_not_finite(X, "x of the examples")

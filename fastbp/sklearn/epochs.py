@@ -12,15 +12,13 @@ import scipy.sparse
 from fastbp.data import is_mostly_zero, SPARSE_SHARE, SPARSE_STEPS
 from fastbp.interrupts import Interrupts
 from fastbp.kernels import epoch as epoch_kernel
-from fastbp.kernels import layout
-from fastbp.pace import Pace
 from fastbp.settings import dropout_rates
 from fastbp.sklearn.network import dense, kernel_data, Network, NOT_FINITE, row_blocks
 from fastbp.sklearn.optimizer import Optimizer
 from fastbp.sklearn.parameters import Parameters
-from fastbp.threads import checked_threads, choose_threads, Crew
+from fastbp.stepper import Stepper
+from fastbp.threads import checked_threads, choose_threads
 from fastbp.validation import Array, read_only
-from fastbp.workspace import Workspace
 
 __all__ = ["Epochs"]
 
@@ -65,13 +63,15 @@ class Epochs:
         is_sparse = scipy.sparse.issparse(X)
         block = next(row_blocks(X))  # all rows, unless they become dense for now
         most = (block.stop - block.start) // self.batch_size if is_sparse else math.inf
-        self.pace = Pace(network, self.batch_size, most)
         asked = checked_threads(estimator.n_threads)
-        threads = choose_threads(network, self.batch_size, asked)
-        self.crew = Crew(threads, is_free=asked is None)
-        self.workspace = Workspace(network, self.batch_size, threads, trains=True)
-        clipped = network.n_parameters if self.rule.clip_norm else 0
-        self.gradient = layout.aligned_zeros(clipped, network.dtype)
+        self.stepper = Stepper(
+            network,
+            self.batch_size,
+            choose_threads(network, self.batch_size, asked),
+            is_free=asked is None,
+            clips=self.rule.clip_norm > 0,
+            most=most,
+        )
         self.changed = parameters.vector, self.optimizer.state
         self.order = np.arange(self.rows, dtype=np.int64)
         self.sparse: Any = None
@@ -86,7 +86,7 @@ class Epochs:
     @property
     def at_once(self) -> int:
         """Epochs that one call of a kernel can make; 0 where an epoch takes several calls."""
-        return 0 if self.sparse is not None else self.pace.steps // self.steps
+        return 0 if self.sparse is not None else self.stepper.pace.steps // self.steps
 
     def train(self, count: int) -> Array:
         """Make so many passes, and return their reports, (count, 6)."""
@@ -98,7 +98,7 @@ class Epochs:
         rates[:] = self.optimizer.rates(self.steps)
         reports = np.zeros((count, 6))
         passes, steps_before = self.passes(orders, rates), self.optimizer.t
-        for first, last in self.pace.calls(count * self.steps):
+        for first, last in self.stepper.pace.calls(count * self.steps):
             self.interrupts.check()  # before a call: what is complete is recorded first
             if self.sparse is None:
                 self.make_steps(self.data, passes, first, last, reports)
@@ -145,22 +145,9 @@ class Epochs:
 
     def make_steps(self, data: Any, passes: Any, first: int, last: int, reports: Array) -> None:
         """Make steps first..last-1 of the passes in one call."""
-
-        def call(parameters: Array, state: Array) -> int:
-            model = epoch_kernel.Model(parameters, state, self.gradient, self.workspace.arena)
-            table, barrier = self.workspace.table, np.zeros(16, np.int64)
-
-            def on_thread(thread: int, threads: int) -> int:
-                team = epoch_kernel.Team(barrier, thread, threads)
-                return int(
-                    epoch_kernel.train(
-                        table, model, data, passes, self.rule, first, last, reports, team
-                    )
-                )
-
-            return self.crew.run(on_thread)
-
-        status = self.interrupts.step(self.pace.is_long, self.changed, call)
+        status = self.stepper.make(
+            first, last, data, passes, self.rule, self.changed, reports, self.interrupts
+        )
         if status == epoch_kernel.INPUT_NOT_FINITE:  # which nobody has checked for
             raise ValueError(NOT_FINITE)
 
