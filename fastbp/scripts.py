@@ -25,6 +25,7 @@ def run_script(package: str, prepare: Callable[[], object]) -> None:
         sys.exit(2)
     prepare()
     sys.argv = arguments
-    sys.path[0] = str(Path(arguments[0]).resolve().parent)
+    if not sys.flags.safe_path:  # python -P
+        sys.path[0] = str(Path(arguments[0]).resolve().parent)
     # In full, as Python has __file__, wherever the script goes with chdir.
     runpy.run_path(os.path.abspath(arguments[0]), run_name="__main__")

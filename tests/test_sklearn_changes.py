@@ -17,6 +17,7 @@ from sklearn.neural_network import MLPRegressor as TheirRegressor
 
 from fastbp import EarlyStopping, ReduceOnPlateau
 from fastbp.sklearn import MLPClassifier, MLPRegressor
+from fastbp.sklearn.lbfgs import Objective
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, y = load_iris(return_X_y=True)
@@ -282,3 +283,110 @@ def test_targets_that_are_no_numbers_are_refused(kind, solver):
     for regressor in REGRESSORS:
         with pytest.raises(TypeError):
             regressor(hidden_layer_sizes=3, solver=solver, max_iter=2).fit(DATA, targets)
+
+
+SILENT = [
+    {"class_weight": {7: 1.0}},
+    {"class_weight": {0: np.nan}},
+    {"dropout": [0.1, 0.2]},
+    {"activation": ["relu", "relu"]},
+    {"callbacks": [None]},
+    {"callbacks": [EarlyStopping("val_loss")]},
+    {"learning_rate": ReduceOnPlateau(0.1, monitor="val_loss")},
+    {"n_threads": 1000},
+]
+
+
+@pytest.mark.parametrize("wrong", [*SILENT, {"solver": "lbfgs", **SILENT[0]}], ids=str)
+@pytest.mark.parametrize("before", [None, {}, {"warm_start": True}], ids=str)
+def test_a_fit_that_is_refused_changes_nothing(wrong, before):
+    model = MLPClassifier((6,), max_iter=3, random_state=0, **(before or {}))
+    if before is not None:
+        model.fit(X, y)
+    model.set_params(**wrong)
+    attributes, numbers = dict(vars(model)), copy.deepcopy(model.__getstate__())
+    with pytest.raises((ValueError, TypeError)):
+        model.fit(X, y)
+    assert vars(model) == attributes
+    for name in ("coefs_", "intercepts_", "loss_curve_"):
+        assert_array_equal(
+            np.concatenate([np.ravel(part) for part in getattr(model, name, [0])]),
+            np.concatenate([np.ravel(part) for part in numbers.get(name, [0])]),
+        )
+
+
+def test_a_validation_set_that_is_refused_changes_nothing():
+    model = MLPClassifier((6,), max_iter=3, random_state=0).fit(X, y)
+    attributes, coefs = dict(vars(model)), copy.deepcopy(model.coefs_)
+    with pytest.raises(ValueError, match="y_val has classes that y has not"):
+        model.fit(X, y, X_val=X, y_val=y + 1)
+    assert vars(model) == attributes
+    assert all(map(np.array_equal, model.coefs_, coefs))
+
+
+@pytest.mark.parametrize("monitor", ["score", "loss"])
+@pytest.mark.parametrize("stops", [False, True])
+def test_early_stopping_is_switched_on_and_off(stops, monitor):
+    model = MLPClassifier((6,), max_iter=3, warm_start=True, random_state=0)
+    model.set_params(early_stopping=stops, stopping_monitor=monitor)
+    model.fit(X, y, X_val=X, y_val=y)
+    before = model.coefs_[0].copy()
+    model.set_params(early_stopping=not stops).fit(X, y, X_val=X, y_val=y)
+    assert not np.array_equal(model.coefs_[0], before)
+    assert len(model.loss_curve_) == 3
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize(
+    ("before", "after"), [("squared_error", "poisson"), ("poisson", "squared_error")]
+)
+def test_a_loss_that_goes_with_other_outputs_is_refused(before, after, solver):
+    model = MLPRegressor(before, (6,), solver=solver, warm_start=True, random_state=0, max_iter=2)
+    model.fit(DATA, TARGET / 100)
+    coefs = copy.deepcopy(model.coefs_)
+    with pytest.raises(ValueError, match="does not go with the outputs"):
+        model.set_params(loss=after).fit(DATA, TARGET / 100)
+    assert all(map(np.array_equal, model.coefs_, coefs))
+    assert np.isfinite(model.predict(DATA)).all()  # as in scikit-learn
+    model.set_params(warm_start=False).fit(DATA, TARGET / 100)
+
+
+@pytest.mark.parametrize("units", [np.array([100, 120], np.uint8), (np.int16(200), np.int16(200))])
+def test_numbers_of_neurons_of_any_integer_type(units):
+    models = [kind(units, max_iter=2, random_state=0).fit(X, y) for kind in CLASSIFIERS]
+    assert_same(*models)
+
+
+@pytest.mark.parametrize("cast", [np.float16, np.longdouble, int])
+def test_coefs_of_other_types(cast):
+    """scikit-learn computes in these; our numbers are those of float64 or, of float16, float32."""
+    models = [kind(hidden_layer_sizes=(6,), max_iter=2, random_state=0) for kind in REGRESSORS]
+    inputs = (DATA * 50).astype(cast)
+    answers = []
+    for model in models:
+        model.fit(DATA, TARGET)
+        kind = cast if model is models[1] else float
+        model.coefs_ = [np.round(coef * 8).astype(kind) for coef in model.coefs_]
+        model.intercepts_ = [np.round(b * 8).astype(kind) for b in model.intercepts_]
+        answers.append(model.predict(inputs.astype(kind)))
+    assert_allclose(answers[1], answers[0], 1e-4)
+    models[1].coefs_[1] = models[1].coefs_[1][:1]
+    with pytest.raises(ValueError, match=r"coefs_\[1\] has shape \(1, 1\), expected \(6, 1\)"):
+        models[1].predict(inputs)
+
+
+def test_ctrl_c_in_lbfgs_leaves_the_net_that_was_tried_last(monkeypatch):
+    tried, ask = [], Objective.__call__
+
+    def call(self, vector):
+        tried.append(vector.copy())
+        answer = ask(self, vector)
+        if len(tried) == 3:
+            raise KeyboardInterrupt
+        return answer
+
+    monkeypatch.setattr(Objective, "__call__", call)
+    model = MLPClassifier((6,), solver="lbfgs", random_state=0)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert_array_equal(model.parameters, tried[-1])

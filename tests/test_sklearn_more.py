@@ -320,3 +320,40 @@ def test_ctrl_c_ends_training():
     assert 0 < model.n_iter_ < 1_000_000
     assert len(model.loss_curve_) == model.n_iter_
     assert model.score(X, y) > 0.5
+
+
+@pytest.mark.parametrize("module", ["sklearn", "sklearn.neural_network"])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_warnings_come_from_where_filters_look_for_them(solver, module):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warnings.filterwarnings("ignore", module=module)
+        classifier(solver=solver, max_iter=2).fit(X, y)
+    assert not caught
+
+
+def test_class_weights_need_not_all_be_in_a_batch():
+    weights = {1: 5.0, 2: 0.5}
+    by_class, by_row = classifier(class_weight=weights), classifier()
+    for rows in (y == 0, y != 1, y != 0):
+        by_class.partial_fit(X[rows], y[rows], classes=[0, 1, 2])
+        of_rows = np.array([1.0, 5.0, 0.5])[y[rows]]
+        by_row.partial_fit(X[rows], y[rows], classes=[0, 1, 2], sample_weight=of_rows)
+    assert same(by_class, by_row)
+
+
+def test_class_weights_of_a_class_that_is_held_back():
+    labels = np.repeat([0, 1, 2], [50, 49, 1])
+    model = classifier(class_weight={2: 5.0}, early_stopping=True, random_state=8, max_iter=2)
+    model.fit(X[:100], labels)
+    assert_array_equal(model.classes_, [0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "text"),
+    [({7: 1.0}, r"class_weight names \[7\]"), ({0: np.inf}, "class_weight: got inf for class 0")],
+)
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_class_weights_that_cannot_be_used_are_refused(class_weight, text, solver):
+    with pytest.raises(ValueError, match=text):
+        classifier(class_weight=class_weight, solver=solver).fit(X, y)

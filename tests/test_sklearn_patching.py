@@ -1,5 +1,6 @@
 """Other people's programs, without an edit."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -60,6 +61,18 @@ def test_a_script_is_run_patched(tmp_path):
     done = run("-m", "fastbp.sklearn", script, "--flag", "3")
     assert done.stdout == "fastbp __main__ ['--flag', '3'] True\n"
     assert run(script, "--flag", "3").stdout == done.stdout.replace("fastbp", "sklearn")
+
+
+def test_a_safe_path_has_no_place_for_the_scripts_folder(tmp_path, monkeypatch):
+    """`python -P` leaves sys.path[0] to PYTHONPATH."""
+    (tmp_path / "scripts").mkdir()
+    script = tmp_path / "scripts" / "script.py"
+    script.write_text("import elsewhere; print(elsewhere.here)")
+    (tmp_path / "elsewhere.py").write_text("here = True")
+    before = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{before}".rstrip(os.pathsep))
+    for command in ([script], ["-m", "fastbp.sklearn", script]):
+        assert run("-P", *command).stdout == "True\n"
 
 
 def test_mistakes_on_the_command_line(tmp_path):

@@ -8,18 +8,20 @@ and tags. Overridden is what fills coefs_ and intercepts_, and what computes out
 from __future__ import annotations
 
 import copy
-import warnings
+import operator
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 from sklearn.base import _fit_context, is_classifier
 from sklearn.utils import check_random_state
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from fastbp.interrupts import Interrupts
 from fastbp.sklearn.checks import CheckedMLP
+from fastbp.sklearn.class_weights import weights_of_classes
 from fastbp.sklearn.constraints import refuse_combinations
 from fastbp.sklearn.epochs import Epochs
 from fastbp.sklearn.lbfgs import minimize, Objective
@@ -35,6 +37,7 @@ from fastbp.sklearn.optimizer import Optimizer, SOLVERS
 from fastbp.sklearn.parameters import Parameters
 from fastbp.sklearn.stochastic import Training
 from fastbp.sklearn.validation_set import split, ValidationSet
+from fastbp.sklearn.warn import warn
 from fastbp.validation import Array
 
 __all__ = ["FastMLP"]
@@ -83,9 +86,32 @@ class FastMLP(CheckedMLP):
         hidden = list(hidden) if hasattr(hidden, "__iter__") else [hidden]
         if np.any(np.array(hidden) <= 0):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
+        hidden = [operator.index(n) for n in hidden]  # int16 would overflow in a product
         refuse_combinations(self, incremental, validation is not None)
-        first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        before = dict(self.__dict__)
+        try:
+            train = self._ready_to_train(X, y, sample_weight, hidden, incremental, validation)
+        except BaseException:  # before the first step: nothing has changed
+            for name in self.__dict__.keys() - before.keys():
+                delattr(self, name)
+            self.__dict__.update(before)
+            raise
+        train()
+        if not np.isfinite(self._bound_parameters().vector).all():
+            raise ValueError(NOT_FINITE)
+        return self
 
+    def _ready_to_train(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        hidden: list[int],
+        incremental: bool,
+        validation: tuple[Any, Any] | None,
+    ) -> Callable[[], None]:
+        """Check all that is given, and return what trains."""
+        first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._validate_input(X, y, incremental, reset=first_pass)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)
@@ -98,13 +124,12 @@ class FastMLP(CheckedMLP):
         if self.loss == "poisson" and y.min() < 0:
             raise ValueError("Some value(s) of y are out of the valid range of the loss 'poisson'.")
 
+        parameters, network = self._parameters_for(X, y)
         if self.solver == "lbfgs":
-            self._fit_with_lbfgs(X, y, self._total_weights(y, sample_weight))
-        else:
-            self._fit_by_steps(X, y, sample_weight, incremental, validation)
-        if not np.isfinite(self._bound_parameters().vector).all():
-            raise ValueError(NOT_FINITE)
-        return self
+            objective = Objective(self, network, X, y, self._total_weights(y, sample_weight))
+            return partial(minimize, self, objective, parameters)
+        training = self._training(parameters, network, X, y, sample_weight, incremental, validation)
+        return partial(self._take_steps, training, incremental)
 
     def _initialize(self, y: Array, layer_units: list[int], dtype: Any) -> None:
         """Draw initial parameters, and begin the records of training."""
@@ -112,12 +137,7 @@ class FastMLP(CheckedMLP):
         self.t_ = 0
         self.n_outputs_ = y.shape[1]
         self.n_layers_ = len(layer_units)
-        if not is_classifier(self):
-            self.out_activation_ = "exp" if self.loss == "poisson" else "identity"
-        elif self._label_binarizer.y_type_ == "multiclass":
-            self.out_activation_ = "softmax"
-        else:
-            self.out_activation_ = "logistic"
+        self.out_activation_ = self._output_of_loss()
 
         parameters = Parameters(layer_units, dtype)
         names = hidden_activations(self.activation, len(layer_units) - 2)
@@ -135,6 +155,12 @@ class FastMLP(CheckedMLP):
         if self.solver != "lbfgs":
             self._begin_records()
 
+    def _output_of_loss(self) -> str:
+        """Return the activation of the outputs that go with the loss and y."""
+        if not is_classifier(self):
+            return "exp" if self.loss == "poisson" else "identity"
+        return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "logistic"
+
     def _begin_records(self) -> None:
         """Empty loss curve and scores."""
         self.loss_curve_: list[float] = []
@@ -148,32 +174,35 @@ class FastMLP(CheckedMLP):
             kept = self._bound_parameters().copy()
             self._best_coefs, self._best_intercepts = kept.coefs, kept.intercepts
 
-    def _fit_with_lbfgs(self, X: Any, y: Array, weights: Array | None) -> None:
-        parameters, network = self._parameters_for(X, y)
-        self._bind(minimize(self, Objective(self, network, X, y, weights), parameters))
-
     def _parameters_for(self, X: Any, y: Array) -> tuple[Parameters, Network]:
         """Return the parameters, and their net, which must suit data: coefs_ may be a user's."""
         parameters = self._bound_parameters()
         network = Network.of(self, parameters.sizes, parameters.vector.dtype)
         check_features(network, X.shape[1])
         check_outputs(network, y.shape[1])
+        if self.out_activation_ != self._output_of_loss():
+            raise ValueError(
+                f"loss={self.loss!r} does not go with the outputs that this net was made with, "
+                f"{self.out_activation_!r}; fit another one, without warm_start."
+            )
         return parameters, network
 
-    def _fit_by_steps(
+    def _training(
         self,
+        parameters: Parameters,
+        network: Network,
         X: Any,
         y: Array,
         sample_weight: Array | None,
         incremental: bool,
         validation: tuple[Any, Any] | None,
-    ) -> None:
-        parameters, network = self._parameters_for(X, y)
+    ) -> Training:
+        """Hold rows back, and return what takes steps."""
         if not incremental or not hasattr(self, "_optimizer"):
             self._optimizer = Optimizer(self, network)
         self._optimizer.go_on(network)
-        watches = self.early_stopping and getattr(self, "validation_scores_", None) is None
-        if watches or not hasattr(self, "loss_curve_"):
+        best = "best_validation_score_" if self.early_stopping else "best_loss_"
+        if getattr(self, best, None) is None:
             self._begin_records()  # a warm start with other settings
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
@@ -192,15 +221,19 @@ class FastMLP(CheckedMLP):
         interrupts = Interrupts()
         epochs = Epochs(self, network, parameters, X, y, weights, interrupts)
         training = Training(self, network, parameters, epochs, held_back, interrupts)
-        with interrupts:
+        training.callbacks.begin(self, training.recorded())
+        return training
+
+    def _take_steps(self, training: Training, incremental: bool) -> None:
+        with training.interrupts as interrupts:
             try:
                 training.run(1 if incremental else self.max_iter, incremental)
             except KeyboardInterrupt:
-                warnings.warn("Training interrupted by user.", stacklevel=4)  # as in stochastic.py
+                warn("Training interrupted by user.")
             with interrupts.at_once():
                 training.callbacks.end(self)
             if self.early_stopping:
-                parameters.fill(self._best_coefs, self._best_intercepts)
+                training.parameters.fill(self._best_coefs, self._best_intercepts)
                 # scikit-learn's coefs_ become its best ones here, and so the best ones change with
                 # them if a warm start goes on.
                 self._best_coefs, self._best_intercepts = self.coefs_, self.intercepts_
@@ -211,7 +244,7 @@ class FastMLP(CheckedMLP):
         if class_weight is None:
             return sample_weight
         labels = self._label_binarizer.inverse_transform(y.astype(np.float64))
-        weights: Array = compute_sample_weight(class_weight, labels)
+        weights = weights_of_classes(class_weight, self.classes_, labels)
         return weights if sample_weight is None else weights * sample_weight
 
     def _forward_pass_fast(self, X: Any, check_input: bool = True) -> Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,12 @@ from fastbp.settings import dropout_rates
 from fastbp.sklearn.network import dense, kernel_data, Network, NOT_FINITE, row_blocks
 from fastbp.sklearn.optimizer import Optimizer
 from fastbp.sklearn.parameters import Parameters
+from fastbp.sklearn.warn import warn
 from fastbp.stepper import Stepper
 from fastbp.threads import checked_threads, choose_threads
 from fastbp.validation import Array, read_only
 
 __all__ = ["Epochs"]
-
-CALLER = 6  # from batch_size up to sklearn.base, as in stochastic.py
 
 
 class Epochs:
@@ -157,8 +155,5 @@ def batch_size(wanted: int | str, rows: int) -> int:
     if isinstance(wanted, str):  # "auto"
         return min(200, rows)
     if wanted > rows:
-        warnings.warn(
-            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-            stacklevel=CALLER,
-        )
+        warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
     return int(np.clip(wanted, 1, rows))

@@ -61,8 +61,9 @@ class MLPClassifier(FastMLP, sklearn.neural_network.MLPClassifier):
         as many as numba may, or one, and one while other programs keep cores busy. The result has
         the same bits for any number.
     class_weight : dict, "balanced" or list of dict, default=None
-        Weights of the classes, which multiply those of the rows; read by
-        sklearn.utils.class_weight.compute_sample_weight.
+        Weights of the classes, which multiply those of the rows, as
+        sklearn.utils.class_weight.compute_sample_weight reads them; 1 for a class that a dict does
+        not name. A list has a dict for each column of y.
 
     Attributes
     ----------

@@ -5,6 +5,7 @@ scikit-learn orders the vector differently, which moves nothing but the rounding
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from fastbp.interrupts import Interrupts
 from fastbp.kernels import backward
 from fastbp.sklearn.network import dense, kernel_data, Network, NOT_FINITE, row_blocks
 from fastbp.sklearn.parameters import Parameters
+from fastbp.sklearn.warn import warn
 from fastbp.validation import Array, read_only
 from fastbp.workspace import Workspace
 
@@ -32,6 +34,7 @@ class Objective:
     ) -> None:
         self.network, self.workspace, self.interrupts = network, Workspace(network), Interrupts()
         self.X, self.y, self.weights = X, y, sample_weight
+        self.last: Array | None = None  # vector that was asked for
         # scikit-learn sums weights of float32 in float32 for gradient and penalties, but not for
         # the cost.
         total = float(len(y) if sample_weight is None else sample_weight.sum())
@@ -62,6 +65,7 @@ class Objective:
 
     def __call__(self, vector: Array) -> tuple[float, Array]:
         """Return cost and gradient (n_parameters,) at a vector in the kernels' order."""
+        self.last = vector.copy()
         parameters = read_only(np.require(vector, self.network.dtype, ["C_CONTIGUOUS"]))
         cost = 0.0
         total: Array = np.zeros(len(vector), self.network.dtype)
@@ -84,8 +88,8 @@ class Objective:
         return self.cost_factor * cost + penalty, total
 
 
-def minimize(estimator: Any, objective: Objective, parameters: Parameters) -> Parameters:
-    """Train; set n_iter_ and loss_; return the parameters, of float64 as SciPy has them."""
+def minimize(estimator: Any, objective: Objective, parameters: Parameters) -> None:
+    """Train; set n_iter_, loss_ and the parameters, of float64 as SciPy has them."""
     options = {
         "maxfun": estimator.max_fun,
         "maxiter": estimator.max_iter,
@@ -93,12 +97,26 @@ def minimize(estimator: Any, objective: Objective, parameters: Parameters) -> Pa
     }
     if PRINTS_BY_OPTION:
         options["iprint"] = 1 if estimator.verbose else -1
-    with objective.interrupts:
-        result = scipy.optimize.minimize(
-            objective, parameters.vector, method="L-BFGS-B", jac=True, options=options
-        )
-    estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
+    try:
+        with objective.interrupts:
+            result = scipy.optimize.minimize(
+                objective, parameters.vector, method="L-BFGS-B", jac=True, options=options
+            )
+    except KeyboardInterrupt:  # scikit-learn's net is then the last one that was tried
+        if objective.last is not None:
+            estimator._bind(with_vector(parameters, objective.last))
+        raise
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
     estimator.loss_ = np.float64(result.fun)
-    fitted = Parameters(parameters.sizes, np.float64)
-    fitted.vector[:] = result.x
-    return fitted
+    estimator._bind(with_vector(parameters, result.x))
+    for warning in caught:
+        warn(str(warning.message), warning.category)
+
+
+def with_vector(parameters: Parameters, vector: Array) -> Parameters:
+    """Return parameters of the same net, of float64."""
+    others = Parameters(parameters.sizes, np.float64)
+    others.vector[:] = vector
+    return others

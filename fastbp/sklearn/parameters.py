@@ -46,7 +46,13 @@ class Parameters:
     ) -> Parameters:
         """Copy somebody's coefs_ and intercepts_ together."""
         sizes = [coefs[0].shape[0], *(coef.shape[1] for coef in coefs)]
-        parameters = cls(sizes, np.result_type(*coefs) if dtype is None else dtype)
+        if dtype is None:  # kernels have two: the narrower one that loses nothing, or the wider
+            is_single = np.result_type(np.float32, *coefs) == np.float32
+            dtype = np.float32 if is_single else np.float64
+        parameters = cls(sizes, dtype)
+        for l, (mine, given) in enumerate(zip(parameters.coefs, coefs, strict=True)):
+            if mine.shape != given.shape:
+                raise ValueError(f"coefs_[{l}] has shape {given.shape}, expected {mine.shape}.")
         parameters.fill(coefs, intercepts)
         return parameters
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections import deque
 from typing import Any
 
@@ -23,13 +22,10 @@ from fastbp.sklearn.network import Network
 from fastbp.sklearn.optimizer import Optimizer
 from fastbp.sklearn.parameters import Parameters
 from fastbp.sklearn.validation_set import ValidationSet
+from fastbp.sklearn.warn import warn
 from fastbp.validation import all_finite
 
 __all__ = ["Training"]
-
-# From Training.run up to fit's wrapper in sklearn.base: where users' filters of warnings that name
-# the module sklearn look for them.
-CALLER = 5
 
 
 class Training:
@@ -78,8 +74,6 @@ class Training:
         """
         estimator = self.estimator
         self.start = time.perf_counter()
-        with self.interrupts.at_once():
-            self.callbacks.begin(estimator, self.recorded())
         estimator.n_iter_ = 0
         for epoch in range(most_epochs):
             if not self.ahead:
@@ -96,11 +90,10 @@ class Training:
             if self.is_told_to_stop(logs) or incremental or self.is_lost():
                 break
             if estimator.n_iter_ == estimator.max_iter:
-                warnings.warn(
+                warn(
                     f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) "
                     "reached and the optimization hasn't converged yet.",
                     ConvergenceWarning,
-                    stacklevel=CALLER,
                 )
         self.interrupts.check()
 
