@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from fastbp.errors import DivergenceError
 from fastbp.interrupts import Interrupts
 from fastbp.nndl.engine import Engine
 from fastbp.nndl.examples import Examples
@@ -155,9 +154,6 @@ class BookNetwork(ABC):
                 self._shuffle(order)  # the draws of shuffling the list itself
                 try:
                     engine.train_epoch(order, eta, decay, interrupts)
-                except DivergenceError:
-                    engine.load(self.weights, self.biases)
-                    raise
                 finally:  # also after Ctrl-C: what has been learned is kept
                     training_data[:] = map(examples.pairs.__getitem__, order.tolist())
                     self.weights, self.biases = engine.weights(), engine.biases()

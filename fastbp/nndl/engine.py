@@ -14,8 +14,6 @@ import numpy as np
 
 from fastbp.architecture import Architecture
 from fastbp.data import is_mostly_zero, NO_LABELS, refuse_not_finite
-from fastbp.errors import DivergenceError
-from fastbp.history import History
 from fastbp.interrupts import Interrupts
 from fastbp.kernels import epoch, layout
 from fastbp.kernels.forward import forward
@@ -97,14 +95,13 @@ class Engine:
 
         w <- w - eta (nabla_w + decay w), b <- b - eta nabla_b, nabla the mean over a mini-batch,
         which is the book's w <- (1 - eta lambda/n) w - (eta/m) sum nabla_w with decay = lambda/n
-        (chapter 3, equation 93).
+        (chapter 3, equation 93). As there, numbers that overflow end nothing: what a net learns
+        with a rate that is far too large is for the book's reader to see.
 
         Raises
         ------
         ValueError
             If an x holds NaN or infinity.
-        DivergenceError
-            If the cost stops being finite.
         """
         X, targets = self.data.used_inputs, self.data.targets
         rows = layout.Data(X, NO_LABELS, targets, NO_WEIGHTS[targets.dtype])
@@ -117,19 +114,17 @@ class Engine:
             dropout=read_only(np.zeros(len(self.net.sizes))),
             steps_before=0,
             seed=0,
+            endure=1,
             is_sparse=int(is_mostly_zero(X, steps)),
         )
         changed = self.parameters, np.empty((1, 0))  # no state
         rule, report = SGD().rule(0.0, decay, 0.0, 0.0), np.zeros((1, 4))
         for first, last in self.stepper.pace.calls(steps):
             status = self.stepper.make(first, last, rows, passes, rule, changed, report, interrupts)
-            with np.errstate(over="ignore", invalid="ignore"):  # a divergence shows in the cost
+            with np.errstate(over="ignore", invalid="ignore"):
                 self.kept *= np.power(1 - eta * decay, last - first)
             if status == epoch.INPUT_NOT_FINITE:
                 refuse_not_finite(self.data.inputs, "x of the examples")
-            if status == epoch.COST_NOT_FINITE:
-                step = int(report[0, epoch.FAILED_STEP]) + 1
-                raise DivergenceError("the cost", 1, step, float(eta), History())
             interrupts.check()
 
     def outputs(self, data: Examples) -> Array:
