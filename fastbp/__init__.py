@@ -45,7 +45,11 @@ if not TYPE_CHECKING:
     def __getattr__(name):  # PEP 562
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(import_module("fastbp.public"), name)
+        try:
+            public = import_module("fastbp.public")
+        except AttributeError as error:  # of which Python would make that there is no such name
+            raise ImportError("fastbp's modules cannot be imported") from error
+        value = globals()[name] = getattr(public, name)
         return value
 
     def __dir__():

@@ -30,6 +30,7 @@ from fastbp.validation import (
 
 __all__ = ["Distortions", "Expansion", "checked_augment", "checked_shape", "expand_shifts"]
 
+MOST_SEED = 2**63 - 1  # the kernels' integers end there
 WORK_PER_CALL = 5e7  # what 1000 images of 28 x 28 take, some 30 ms, so that Ctrl-C is heard
 
 
@@ -115,8 +116,9 @@ class Distortions:
             If X is not made of such images, or holds NaN or infinity.
         """
         images = checked_images(X, self.shape)
-        expansion = Expansion(self, images, integer("seed", seed, 0), checked_threads(threads) or 1)
-        for _ in expansion.draw(integer("epoch", epoch, 0)):
+        seed, epoch = integer("seed", seed, 0, MOST_SEED), integer("epoch", epoch, 0, MOST_SEED)
+        expansion = Expansion(self, images, seed, checked_threads(threads) or 1)
+        for _ in expansion.draw(epoch):
             pass
         return expansion.out
 

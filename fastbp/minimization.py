@@ -110,6 +110,7 @@ class Minimization:
         rows = len(self.objective.data.X)
         logs |= {"seconds": seconds, "examples_per_second": rows / seconds}
         self.kept[:] = point.parameters
+        self.net._memory = None  # of a training with another optimizer
         self.history.append(logs)
         return logs
 
@@ -189,7 +190,6 @@ def minimize(
             if snapshot is not None:
                 is_over = restore(net, snapshot, called)
                 history = History(snapshot.history)
-            net._memory = None  # of a training with another optimizer
             objective = Objective(net, data, validation, l2, interrupts, history)
             interrupted = False
             try:

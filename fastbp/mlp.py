@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
@@ -16,7 +17,7 @@ from fastbp.full_batch import FullBatch
 from fastbp.history import History
 from fastbp.initializers import initialize, INITIALIZERS
 from fastbp.lbfgs import LBFGS
-from fastbp.memory import Memory, Scratch
+from fastbp.memory import copied_slots, Memory, Scratch
 from fastbp.minimization import minimize
 from fastbp.net import Net
 from fastbp.optimizers import Optimizer
@@ -98,11 +99,12 @@ class MLP(Net):
         memory: Memory | None = None,
     ) -> None:
         """Make a net whose parameters are all 0: __init__, load and pickle then fill them in."""
+        theirs = frozenset(vars(self))  # a subclass may set its own before
         super().__init__(architecture)
         self._rng = rng
         self._memory = memory  # of the last training
         self._scratch: Scratch | None = None
-        self._own = frozenset(vars(self)) | {"_own"}  # what is ours, not a user's or a subclass's
+        self._own = frozenset(vars(self)) - theirs | {"_own"}  # not a user's or a subclass's
 
     def fit(
         self,
@@ -320,8 +322,10 @@ class MLP(Net):
         OSError
             If the file cannot be written.
         """
-        self._guard.check()
-        save(path, self)
+        reading = self._guard.check()
+        parameters = self._parameters.copy()
+        self._guard.check(reading)  # or a step may have changed some of them meanwhile
+        save(path, self._architecture, parameters)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> MLP:
@@ -380,6 +384,9 @@ class MLP(Net):
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._assemble(state["architecture"], state["rng"], state["memory"])
+        memory: Memory | None = state["memory"]
+        if memory is not None:  # its arrays may be somebody's file, as joblib maps them
+            memory = replace(memory, slots=copied_slots(memory.slots))
+        self._assemble(state["architecture"], state["rng"], memory)
         self._parameters[:] = state["parameters"]
         vars(self).update(state["others"])

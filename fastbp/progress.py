@@ -16,6 +16,14 @@ __all__ = ["Progress", "checked_progress"]
 _log = logging.getLogger("fastbp")
 
 
+def is_terminal(stream: Any) -> bool:
+    """Whether a stream, which may be closed or somebody's own, is a terminal."""
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError, OSError):
+        return False
+
+
 class Progress:
     """A bar over all examples of all epochs, or none, and the log.
 
@@ -37,7 +45,9 @@ class Progress:
         self._epochs = epochs
         self._epoch = 0
         self._is_first_call = True
-        if sys.stderr is not None and (show is True or (show == "auto" and sys.stderr.isatty())):
+        if sys.stderr is not None and (
+            show is True or (show == "auto" and is_terminal(sys.stderr))
+        ):
             from tqdm import tqdm
 
             self._bar = tqdm(

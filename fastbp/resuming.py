@@ -93,7 +93,11 @@ def as_text(value: object) -> str:
     if is_dataclass(value):
         inner = ", ".join(f"{f.name}={as_text(getattr(value, f.name))}" for f in fields(value))
         return f"{type(value).__qualname__}({inner})"
-    return type(value).__qualname__ if type(value).__repr__ is object.__repr__ else repr(value)
+    if type(value).__repr__ is not object.__repr__:
+        return repr(value)
+    attributes = getattr(value, "__dict__", {})
+    inner = ", ".join(f"{name}={as_text(inside)}" for name, inside in attributes.items())
+    return f"{type(value).__qualname__}({inner})" if inner else type(value).__qualname__
 
 
 def fingerprint(*arrays: Array) -> str:

@@ -30,7 +30,8 @@ def row_weights(
             raise ValueError(
                 message("class_weight", "weight 0 for every row", "a positive weight for some row")
             )
-    return read_only(weights.astype(net.dtype, copy=False))
+    with np.errstate(under="ignore"):
+        return read_only(weights.astype(net.dtype, copy=False))
 
 
 def sample_weights(value: object, n: int) -> Array:

@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -22,9 +22,6 @@ from fastbp.data import require_finite_parameters
 from fastbp.kernels import layout
 from fastbp.replacing import replacing
 from fastbp.validation import Array, checked_path, shown
-
-if TYPE_CHECKING:
-    from fastbp.mlp import MLP
 
 __all__ = [
     "CHECKPOINT",
@@ -45,10 +42,10 @@ SAFETENSORS_NAMES = {"float32": "F32", "float64": "F64", "int64": "I64"}
 PathLike = str | os.PathLike[str]
 
 
-def save(path: PathLike, net: MLP) -> None:
+def save(path: PathLike, net: Architecture, parameters: Array) -> None:
     """Write a net's architecture and parameters; MLP.save documents it."""
-    require_finite_parameters(net.parameters, "saving")
-    write(checked_path("path", path), net.architecture, net.parameters)
+    require_finite_parameters(parameters, "saving")
+    write(checked_path("path", path), net, parameters)
 
 
 def write(

@@ -11,6 +11,7 @@ import operator
 import os
 import reprlib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,11 @@ def checked_path(name: str, value: object) -> Path:
     return Path(os.fspath(value))
 
 
+def is_number(value: object) -> bool:
+    """Whether an element of an array of objects is a real number or a truth value."""
+    return isinstance(value, (int, float, np.integer, np.floating, np.bool_))
+
+
 def array(name: str, value: object, dtype: npt.DTypeLike | None) -> Array:
     """Return an aligned, C-contiguous array of exactly `dtype`; copy only what isn't one.
 
@@ -148,12 +154,15 @@ def array(name: str, value: object, dtype: npt.DTypeLike | None) -> Array:
         raw = np.asarray(value)
     except ValueError:
         raise ValueError(message(name, "rows of different lengths", expected)) from None
+    if raw.dtype == object and raw.ndim and all(map(is_number, raw.flat)):
+        with suppress(OverflowError):
+            raw = raw.astype(np.float64)  # as of columns of several types, side by side
     if raw.dtype.kind not in "biuf":
         got = f"an array of dtype {raw.dtype}" if raw.ndim else shown(value)
         advice = "" if raw.ndim == 0 else "convert text and categories to numbers first"
         raise TypeError(message(name, got, expected, advice))
     try:
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", under="ignore"):
             return np.require(raw, dtype, ["C_CONTIGUOUS", "ALIGNED"])
     except MemoryError:
         # Only an array that must be converted is copied.

@@ -19,7 +19,7 @@ from .jit import inlined, kernel
 from .matmul import matmul
 from .matrix import column_range, matrix, transpose
 from .net import a_matrix, delta_matrix, layer_of, open_data, open_net, rows_of, weight_matrix
-from .simd import lanes, load, load_first, pointer, store_first
+from .simd import broadcast, lanes, load, load_first, pointer, store_first
 from .updates import penalize, penalty
 
 
@@ -46,13 +46,15 @@ def bias_gradient(net, l, rows, first, last, nabla_b, accumulate):
     layer, arena = layer_of(net, l), net.arena
     step, in_fours = layer.row_step, rows - rows % 4
     for j in range(first, last, lanes(nabla_b)):
-        total, row = load_first(nabla_b, j - first, last - j if accumulate else 0), layer.delta + j
+        total, row = broadcast(nabla_b, 0), layer.delta + j
         for r in range(0, in_fours, 4):  # one after the other, each sum would wait for the last
             at = row + r * step
             pair = load(arena, at) + load(arena, at + step)
             total = total + (pair + (load(arena, at + 2 * step) + load(arena, at + 3 * step)))
         for r in range(in_fours, rows):
             total = total + load(arena, row + r * step)
+        if accumulate:  # the sum of a block to those before: one by one, many rows would be lost
+            total = total + load_first(nabla_b, j - first, last - j)
         store_first(nabla_b, j - first, total, last - j)
 
 

@@ -28,6 +28,11 @@ from .compiler import is_part, is_tried, KernelCompiler
 
 logger = logging.getLogger("fastbp")
 
+if config.DISABLE_JIT:
+    raise ImportError(
+        "fastbp is compiled by numba, and NUMBA_DISABLE_JIT forbids that; unset it, or set it to 0"
+    )
+
 # `contract` is not among the flags on purpose: whether a * b + c becomes one rounding or two would
 # then depend on how LLVM vectorised a loop, and bits on the number of threads. Kernels ask for
 # fused multiply-adds by name (simd.fma). NaN and infinity keep their meaning, so divergence shows.

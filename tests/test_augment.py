@@ -214,3 +214,10 @@ def test_wrong_images_are_refused():
         Distortions(shape=(5, 5)).apply(X)
     with pytest.raises(ValueError, match="y"):
         expand_shifts(X, y[:3])
+
+
+@pytest.mark.parametrize("name", ["seed", "epoch"])
+def test_draws_of_huge_numbers_are_refused(name):
+    with pytest.raises(ValueError, match=f"{name}: got 9223372036854775808"):
+        EVERYTHING.apply(digits(), **{name: 2**63})
+    EVERYTHING.apply(digits(), **{name: 2**63 - 1})

@@ -476,3 +476,17 @@ def test_a_mean_square_that_has_overflowed_can_go_on(tmp_path, optimizer):
     net = MLP([3, 4, 1], output="linear", loss="quadratic")
     net.fit(X, y, epochs=4, optimizer=optimizer, callbacks=saved, resume=path)
     assert_array_equal(net.parameters, whole.parameters)
+
+
+def test_a_schedule_of_ones_own_is_compared_by_what_it_holds(path):
+    class Mine(Schedule):
+        def __init__(self, first):
+            self.first = first
+
+        def rate(self, time, memory):
+            return self.first + 0 * time
+
+    net_for_blobs().fit(X, Y, epochs=2, optimizer=SGD(Mine(0.1)), callbacks=[Checkpoint(path)])
+    with pytest.raises(ValueError, match=r"Mine\(first=0.5\)"):
+        net_for_blobs().fit(X, Y, epochs=4, optimizer=SGD(Mine(0.5)), resume=path)
+    assert net_for_blobs().fit(X, Y, epochs=4, optimizer=SGD(Mine(0.1)), resume=path).epochs == 4

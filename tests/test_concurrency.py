@@ -15,6 +15,7 @@ from api_problems import blobs, everything
 from numpy.testing import assert_array_equal
 
 from fastbp import MLP
+from fastbp.guard import Guard
 from fastbp.workspace import Workspace
 
 WAYS = {
@@ -267,3 +268,17 @@ def test_fits_of_many_threads_on_one_net_exclude_each_other():
     assert fits >= 1
     assert net._guard.trainings == fits
     assert np.isfinite(net.parameters).all()
+
+
+def test_a_training_that_begins_while_a_net_is_saved_is_noticed(monkeypatch, tmp_path):
+    look = Guard.check
+
+    def then_another_trains(self, trainings=None):
+        answer = look(self, trainings)
+        self.trainings += 1
+        return answer
+
+    monkeypatch.setattr(Guard, "check", then_another_trains)
+    with pytest.raises(RuntimeError, match="another thread is training this net"):
+        MLP([2, 2]).save(tmp_path / "net.safetensors")
+    assert not list(tmp_path.iterdir())

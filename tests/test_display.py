@@ -1,6 +1,7 @@
 """What is shown: the time left, the log, and nets and histories in a notebook."""
 
 import ast
+import io
 import logging
 import math
 import re
@@ -164,3 +165,20 @@ def test_the_library_logs_under_one_name_and_does_not_print():
         name = path.relative_to(PACKAGE).as_posix()
         assert prints == (name in PRINTS), name
         assert set(re.findall(r"getLogger\((.*?)\)", text)) <= {'"fastbp"'}, name
+
+
+class Tee:
+    """All that a program needs that copies stderr to a log."""
+
+    def write(self, text):
+        pass
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_a_stderr_of_ones_own_is_no_terminal(is_closed, monkeypatch):
+    stream = io.StringIO() if is_closed else Tee()
+    if is_closed:
+        stream.close()
+    monkeypatch.setattr("sys.stderr", stream)
+    X, y = blobs()
+    assert MLP([X.shape[1], 3]).fit(X, y, epochs=1).epochs == 1

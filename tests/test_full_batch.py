@@ -321,3 +321,15 @@ def test_advice_after_a_divergence_can_be_followed():
         net.fit([[1e30], [2e30]], [1.0, 2.0], optimizer="lbfgs")
     assert caught.value.learning_rate is None
     assert str(copy.copy(caught.value)) == str(caught.value)  # as pickle makes one
+
+
+def test_a_failure_before_the_first_iteration_leaves_what_partial_fit_remembers():
+    X, y = line()
+    nets = [MLP([3, 1], output="linear", loss="quadratic", seed=0) for _ in range(2)]
+    for net in nets:
+        net.partial_fit(X, y)
+    with pytest.raises(DivergenceError):
+        nets[0].fit(X * 1e30, y, optimizer="lbfgs")
+    for net in nets:
+        net.partial_fit(X, y)
+    assert_array_equal(nets[0].parameters, nets[1].parameters)

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import max_error, Network, random_targets, random_vector
 
+from fastbp import MLP
 from fastbp.kernels import activations as kernel_activations
 from fastbp.kernels import layout, losses
 from fastbp.kernels.target import VECTOR_BYTES
@@ -350,3 +351,14 @@ def test_parameters_lie_where_the_layout_says():
         )  # fmt: skip
         at = b.stop
     assert at == layout.n_parameters(sizes)
+
+
+def test_many_rows_of_float32_lose_few_digits():
+    """Of the bias, too, each block of rows has a sum of its own."""
+    x = np.full((1_000_000, 1), 0.3, np.float32)
+    net = MLP([1, 1], output="linear", loss="quadratic", seed=0)
+    _, gradient = net.value_and_grad(x, x)
+    one = MLP([1, 1], output="linear", loss="quadratic", seed=0, dtype="float64")
+    one.parameters = net.parameters
+    _, expected = one.value_and_grad(x[:1], x[:1])
+    assert np.abs(gradient / expected - 1).max() < 2e-4  # 1e-3 where rows are added one by one

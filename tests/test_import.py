@@ -88,3 +88,10 @@ def test_everything_public_is_importable_from_the_package():
     with pytest.raises(AttributeError, match="'fastbp' has no attribute 'Adan'"):
         fastbp.Adan  # noqa: B018 - to ask for it is what raises
     assert run("from fastbp import *; print(MLP.__name__, Adam.__name__)") == "MLP Adam\n"
+
+
+def test_numba_that_may_not_compile_is_named():
+    code = "import os; os.environ['NUMBA_DISABLE_JIT'] = '1'; from fastbp import MLP"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "ImportError: fastbp is compiled by numba, and NUMBA_DISABLE_JIT" in done.stderr

@@ -211,3 +211,19 @@ def test_ctrl_c_while_kernels_compile(tmp_path):
     kept = [p for p in (tmp_path / "cache").rglob("*") if p.is_file()]
     assert kept
     assert all("." in p.name for p in kept)  # those half written have a name without
+
+
+def test_a_handler_that_a_callback_sets_stays():
+    X, y = blobs()
+
+    def mine(number, frame):
+        pass
+
+    def callback(net, logs):
+        signal.signal(signal.SIGINT, mine)
+
+    try:
+        net_for_blobs().fit(X, y, epochs=1, callbacks=[callback])
+        assert signal.getsignal(signal.SIGINT) is mine
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

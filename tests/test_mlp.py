@@ -253,3 +253,52 @@ def test_a_copy_has_what_users_and_subclasses_add(duplicate):
     assert (type(twin), twin.name, twin._notes, twin.extra) == (Named, "first", [], {"run": 7})
     twin.extra["run"] = 8
     assert net.extra == {"run": 7}
+
+
+def test_a_net_whose_numbers_lie_in_somebodys_file_trains_a_copy():
+    """As joblib maps large arrays, and gives them to its workers: they are read-only."""
+    X, y = blobs()
+    net = MLP([X.shape[1], 8, 3], seed=0)
+    net.partial_fit(X, y)
+    state = net.__getstate__()
+    state["rng"] = copy.deepcopy(state["rng"])
+    slots = state["memory"].slots
+    slots.flags.writeable = False
+    before, other = slots.copy(), MLP.__new__(MLP)
+    other.__setstate__(state)
+    other.partial_fit(X, y)
+    assert_array_equal(slots, before)
+    slots.flags.writeable = True
+    net.partial_fit(X, y)
+    assert_array_equal(other.parameters, net.parameters)
+
+
+def test_a_subclass_may_set_its_attributes_first():
+    class Tagged(MLP):
+        def __init__(self, sizes, tag):
+            self.tag = tag
+            super().__init__(sizes)
+
+    assert copy.deepcopy(Tagged([2, 2], "x")).tag == "x"
+
+
+def test_numbers_that_are_objects():
+    """As a data frame's columns of several types are."""
+    X, y = blobs()
+    mixed = X.astype(object)
+    mixed[:, 0] = X[:, 0] > 0
+    plain = np.column_stack([X[:, 0] > 0, X[:, 1:]])
+    one, other = MLP([X.shape[1], 3], seed=0), MLP([X.shape[1], 3], seed=0)
+    one.fit(mixed, y.astype(object), epochs=2), other.fit(plain, y, epochs=2)
+    assert_array_equal(one.parameters, other.parameters)
+    mixed[0, 0] = "1"
+    with pytest.raises(TypeError, match="X: got an array of dtype object"):
+        one.predict(mixed)
+
+
+def test_numbers_that_underflow_count_as_0_whatever_numpy_is_told():
+    X = np.array([[1e-50, 1.0]])
+    with np.errstate(all="raise"):
+        net = MLP([2, 2], seed=0)
+        net.fit(X, [1], sample_weight=[1e-60], epochs=1)
+        assert_array_equal(net.forward(X), net.forward([[0.0, 1.0]]))
