@@ -75,7 +75,10 @@ class ForwardNet:
 
     @property
     def weights(self) -> tuple[Array, ...]:
-        """Live views of W^1..W^L: weights[l-1] is W^l, (n_l, n_(l-1)), w_jk from k to j."""
+        """Live views of W^1..W^L: weights[l-1] is W^l, (n_l, n_(l-1)), w_jk from k to j.
+
+        A tuple takes no `net.weights[0] *= 0.5`: write `net.weights[0][:] *= 0.5`.
+        """
         return self._weights
 
     @property

@@ -35,6 +35,7 @@ def require_recorded(monitor: str, recorded: Iterable[str]) -> None:
     """Raise unless training will record `monitor`."""
     names = list(recorded)
     if monitor not in names:
-        advice = "pass validation_data" if monitor.startswith("val_") else ""
+        rows = "pass validation_data, or X_val and y_val to an estimator"
+        advice = rows if monitor.startswith("val_") else ""
         expected = f"what this training records: {', '.join(names)}"
         raise ValueError(message("monitor", repr(monitor), expected, advice))

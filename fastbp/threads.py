@@ -52,9 +52,9 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def checked_threads(threads: object) -> int | None:
+def checked_threads(threads: object, name: str = "threads") -> int | None:
     """Return the number of threads that a user asks for, or None."""
-    return None if threads is None else integer("threads", threads, 1, MOST_THREADS)
+    return None if threads is None else integer(name, threads, 1, MOST_THREADS)
 
 
 def choose_threads(net: Architecture, batch_size: int, asked: int | None) -> int:

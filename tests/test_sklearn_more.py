@@ -258,11 +258,19 @@ def test_max_norm():
         ({"class_weight": "heavy"}, "'class_weight' parameter"),
         ({"stopping_monitor": "accuracy"}, "'stopping_monitor' parameter"),
         ({"n_threads": 0}, "'n_threads' parameter"),
+        ({"n_threads": 1000}, "n_threads: got 1000"),
+        ({"activation": [["relu"]]}, "activation must be among"),
+        ({"callbacks": [EarlyStopping("val_loss")]}, "X_val and y_val to an estimator"),
     ],
 )
 def test_mistakes_are_named(parameters, message):
     with pytest.raises(ValueError, match=message):
         classifier(**parameters).fit(X, y)
+
+
+def test_rates_that_are_no_numbers_are_named():
+    with pytest.raises(TypeError, match=r"dropout\[0\]: got 'a'"):
+        classifier(dropout=["a"]).fit(X, y)
 
 
 def test_mistakes_about_validation_sets():
@@ -274,6 +282,12 @@ def test_mistakes_about_validation_sets():
         classifier().fit(X, y, X_val=X[:, 1:], y_val=y)
     with pytest.raises(ValueError, match="y_val has 2 outputs"):
         regressor().fit(DATA, TARGET, X_val=DATA, y_val=np.stack([TARGET, TARGET], axis=1))
+    several = np.eye(3, dtype=int)[y]
+    several[::7] = 1
+    with pytest.raises(ValueError, match="y_val has 1 output, but y has 3"):
+        classifier().fit(X, several, X_val=X, y_val=y)
+    with pytest.raises(ValueError, match="of y_val are out of the valid range"):
+        regressor(loss="poisson").fit(DATA, TARGET**2, X_val=DATA, y_val=TARGET)
     with pytest.raises(ValueError, match="does not support X_val"):
         classifier(solver="lbfgs").fit(X, y, X_val=X, y_val=y)
     with pytest.raises(ValueError, match="not supported by partial_fit"):

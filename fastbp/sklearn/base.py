@@ -121,9 +121,7 @@ class FastMLP(CheckedMLP):
         self._random_state = check_random_state(self.random_state)
         if first_pass:
             self._initialize(y, [X.shape[1], *hidden, self.n_outputs_], X.dtype)
-        if self.loss == "poisson" and y.min() < 0:
-            raise ValueError("Some value(s) of y are out of the valid range of the loss 'poisson'.")
-
+        self._check_range("y", y)
         parameters, network = self._parameters_for(X, y)
         if self.solver == "lbfgs":
             objective = Objective(self, network, X, y, self._total_weights(y, sample_weight))

@@ -116,8 +116,19 @@ class CheckedMLP(BaseMultilayerPerceptron):
             unseen = np.setdiff1d(y, self.classes_) if y.ndim == 1 else np.empty(0)
             if len(unseen):
                 raise ValueError(f"y_val has classes that y has not: {unseen}.")
+            is_multilabel = self._label_binarizer.y_type_.startswith("multilabel")
+            if y.ndim == 1 and is_multilabel and self.n_outputs_ > 1:
+                raise ValueError(f"y_val has 1 output, but y has {self.n_outputs_}.")
             y = self._label_binarizer.transform(y)
         y = y.reshape(len(y), -1)
         if y.shape[1] != self.n_outputs_:
             raise ValueError(f"y_val has {y.shape[1]} outputs, but y has {self.n_outputs_}.")
+        self._check_range("y_val", y)
         return X, y
+
+    def _check_range(self, name: str, y: Array) -> None:
+        """Raise for targets that the loss is not made for."""
+        if self.loss == "poisson" and y.min() < 0:
+            raise ValueError(
+                f"Some value(s) of {name} are out of the valid range of the loss 'poisson'."
+            )

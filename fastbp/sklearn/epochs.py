@@ -61,7 +61,7 @@ class Epochs:
         is_sparse = scipy.sparse.issparse(X)
         block = next(row_blocks(X))  # all rows, unless they become dense for now
         most = (block.stop - block.start) // self.batch_size if is_sparse else math.inf
-        asked = checked_threads(estimator.n_threads)
+        asked = checked_threads(estimator.n_threads, "n_threads")
         self.stepper = Stepper(
             network,
             self.batch_size,

@@ -84,7 +84,7 @@ def hidden_activations(activation: str | Any, n_hidden: int) -> list[str]:
             f"{names}."
         )
     for name in names:
-        if name not in ACTIVATIONS:
+        if name not in list(ACTIVATIONS):  # it may be anything, lists too
             raise ValueError(f"activation must be among {sorted(ACTIVATIONS)}, got {name!r}.")
     return names
 

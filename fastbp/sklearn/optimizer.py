@@ -12,6 +12,7 @@ import numpy as np
 
 from fastbp.kernels import layout, updates
 from fastbp.schedules import Schedule
+from fastbp.settings import dropout_rates
 from fastbp.sklearn.network import Network
 from fastbp.validation import Array
 
@@ -54,7 +55,7 @@ class Optimizer:
         shape = (slots, network.n_parameters) if slots else (1, 0)
         self.state: Array = layout.aligned_zeros(shape, network.dtype)
         # Drawn only where it is used: otherwise every later draw would differ from scikit-learn's.
-        drops = np.any(np.asarray(estimator.dropout) > 0)
+        drops = np.any(dropout_rates(estimator.dropout, network) > 0)
         self.seed = int(estimator._random_state.randint(2**31 - 1)) if drops else 0
         rate = estimator.learning_rate
         self.schedule: Schedule | None = rate if isinstance(rate, Schedule) else None
