@@ -5,7 +5,6 @@ scikit-learn orders the vector differently, which moves nothing but the rounding
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from fastbp.interrupts import Interrupts
 from fastbp.kernels import backward
 from fastbp.sklearn.network import dense, kernel_data, Network, NOT_FINITE, row_blocks
 from fastbp.sklearn.parameters import Parameters
-from fastbp.sklearn.warn import warn
+from fastbp.sklearn.warn import call_as_original
 from fastbp.validation import Array, read_only
 from fastbp.workspace import Workspace
 
@@ -106,13 +105,10 @@ def minimize(estimator: Any, objective: Objective, parameters: Parameters) -> No
         if objective.last is not None:
             estimator._bind(with_vector(parameters, objective.last))
         raise
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
     estimator.loss_ = np.float64(result.fun)
     estimator._bind(with_vector(parameters, result.x))
-    for warning in caught:
-        warn(str(warning.message), warning.category)
+    check = _check_optimize_result, "lbfgs", result, estimator.max_iter
+    estimator.n_iter_ = call_as_original(*check)
 
 
 def with_vector(parameters: Parameters, vector: Array) -> Parameters:
