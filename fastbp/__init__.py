@@ -45,11 +45,7 @@ if not TYPE_CHECKING:
     def __getattr__(name):  # PEP 562
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        try:
-            public = import_module("fastbp.public")
-        except AttributeError as error:  # of which Python would make that there is no such name
-            raise ImportError("fastbp's modules cannot be imported") from error
-        value = globals()[name] = getattr(public, name)
+        value = globals()[name] = getattr(import_module("fastbp.public"), name)
         return value
 
     def __dir__():

@@ -44,8 +44,7 @@ def check_gradient(net: Architecture, parameters: Array, X: object, y: object) -
     net = replace(net, dtype=np.dtype(np.float64))
     data = dataset(net, X, y)
     workspace = Workspace(net)
-    vector: Array = layout.aligned_zeros(net.n_parameters, np.float64)
-    vector[:] = parameters
+    vector: Array = layout.aligned_copy(parameters, np.float64)
     frozen = read_only(vector)
     gradient, unused = np.empty_like(vector), np.empty_like(vector)
 

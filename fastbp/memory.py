@@ -14,7 +14,7 @@ from fastbp.settings import Settings
 from fastbp.stepper import Stepper
 from fastbp.validation import Array
 
-__all__ = ["Memory", "Scratch", "copied_slots", "fresh_slots", "other_memory", "resumed_slots"]
+__all__ = ["Memory", "Scratch", "fresh_slots", "other_memory", "resumed_slots"]
 
 
 @dataclass
@@ -80,13 +80,6 @@ def fresh_slots(count: int, net: Architecture) -> Array:
     shape = (count, net.n_parameters) if count else (1, 0)
     slots: Array = layout.aligned_zeros(shape, net.dtype)
     return slots
-
-
-def copied_slots(slots: Array) -> Array:
-    """Return a copy on a cache line, as kernels like it."""
-    copy: Array = layout.aligned_zeros(slots.shape, slots.dtype)
-    copy[...] = slots
-    return copy
 
 
 def resumed_slots(count: int, snapshot: Snapshot) -> Array:

@@ -189,6 +189,7 @@ def minimize(
             history, is_over = History(), False
             if snapshot is not None:
                 is_over = restore(net, snapshot, called)
+                net._memory = None  # of other parameters
                 history = History(snapshot.history)
             objective = Objective(net, data, validation, l2, interrupts, history)
             interrupted = False

@@ -16,8 +16,9 @@ from fastbp.augment import Distortions
 from fastbp.full_batch import FullBatch
 from fastbp.history import History
 from fastbp.initializers import initialize, INITIALIZERS
+from fastbp.kernels import layout
 from fastbp.lbfgs import LBFGS
-from fastbp.memory import copied_slots, Memory, Scratch
+from fastbp.memory import Memory, Scratch
 from fastbp.minimization import minimize
 from fastbp.net import Net
 from fastbp.optimizers import Optimizer
@@ -323,9 +324,7 @@ class MLP(Net):
             If the file cannot be written.
         """
         reading = self._guard.check()
-        parameters = self._parameters.copy()
-        self._guard.check(reading)  # or a step may have changed some of them meanwhile
-        save(path, self._architecture, parameters)
+        save(path, self._architecture, self._parameters, lambda: self._guard.check(reading))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> MLP:
@@ -386,7 +385,7 @@ class MLP(Net):
     def __setstate__(self, state: dict[str, Any]) -> None:
         memory: Memory | None = state["memory"]
         if memory is not None:  # its arrays may be somebody's file, as joblib maps them
-            memory = replace(memory, slots=copied_slots(memory.slots))
+            memory = replace(memory, slots=layout.aligned_copy(memory.slots))
         self._assemble(state["architecture"], state["rng"], memory)
         self._parameters[:] = state["parameters"]
         vars(self).update(state["others"])

@@ -42,10 +42,10 @@ SAFETENSORS_NAMES = {"float32": "F32", "float64": "F64", "int64": "I64"}
 PathLike = str | os.PathLike[str]
 
 
-def save(path: PathLike, net: Architecture, parameters: Array) -> None:
-    """Write a net's architecture and parameters; MLP.save documents it."""
+def save(path: PathLike, net: Architecture, parameters: Array, check: Callable[[], object]) -> None:
+    """Write a net's architecture and parameters, unless `check` raises; see MLP.save."""
     require_finite_parameters(parameters, "saving")
-    write(checked_path("path", path), net, parameters)
+    write(checked_path("path", path), net, parameters, check=check)
 
 
 def write(
@@ -54,9 +54,9 @@ def write(
     parameters: Array,
     more_tensors: Mapping[str, Array] | None = None,
     more_metadata: Mapping[str, str] | None = None,
-    check: Callable[[], None] = lambda: None,
+    check: Callable[[], object] = lambda: None,
 ) -> None:
-    """Write a model file, or one that holds more; what `check` raises now and then ends it."""
+    """Write a model file, or one that holds more, unless `check` raises now and then or at last."""
     tensors = dict(more_tensors or {})
     places = layout.parameter_slices(net.sizes)
     for layer, (weights, biases) in enumerate(places, start=1):
@@ -73,8 +73,8 @@ def write(
     pieces = safetensors_file(tensors, metadata | dict(more_metadata or {}))
     with replacing(Path(path)) as file:
         for piece in pieces:
-            check()
             file.write(piece)
+            check()
 
 
 def safetensors_file(

@@ -24,7 +24,7 @@ from .target import VECTOR_BYTES
 @inlined
 def nearest_power(x):
     """n, the whole number nearest to x / ln 2, for |x| < 2^21."""
-    n, _ = nearest_powers(x)  # [0] may call one of numba's functions, and not as it wants
+    n, _ = nearest_powers(x)  # an index may call a function of numba's, which a part cannot
     return n
 
 

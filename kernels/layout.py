@@ -229,3 +229,10 @@ def aligned_zeros(shape, dtype) -> np.ndarray:
     raw = np.zeros(count * dtype.itemsize + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
     return raw[start : start + count * dtype.itemsize].view(dtype).reshape(shape)
+
+
+def aligned_copy(array, dtype=None) -> np.ndarray:
+    """Return a copy that begins on a cache line, of its dtype if not of another."""
+    copy = aligned_zeros(array.shape, array.dtype if dtype is None else dtype)
+    copy[...] = array
+    return copy

@@ -285,7 +285,7 @@ def test_targets_that_are_no_numbers_are_refused(kind, solver):
             regressor(hidden_layer_sizes=3, solver=solver, max_iter=2).fit(DATA, targets)
 
 
-SILENT = [
+REFUSED = [
     {"class_weight": {7: 1.0}},
     {"class_weight": {0: np.nan}},
     {"dropout": [0.1, 0.2]},
@@ -297,7 +297,7 @@ SILENT = [
 ]
 
 
-@pytest.mark.parametrize("wrong", [*SILENT, {"solver": "lbfgs", **SILENT[0]}], ids=str)
+@pytest.mark.parametrize("wrong", [*REFUSED, {"solver": "lbfgs", **REFUSED[0]}], ids=str)
 @pytest.mark.parametrize("before", [None, {}, {"warm_start": True}], ids=str)
 def test_a_fit_that_is_refused_changes_nothing(wrong, before):
     model = MLPClassifier((6,), max_iter=3, random_state=0, **(before or {}))

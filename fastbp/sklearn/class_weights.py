@@ -41,13 +41,13 @@ def weights_of_classes(class_weight: Any, classes: Any, labels: Array) -> Array:
 
 def named(class_weight: Any, classes: Any, labels: Array) -> Any:
     """Return the weights of those classes that the labels have."""
-    unknown = [name for name in class_weight if name not in np.asarray(classes).tolist()]
+    known, present = np.asarray(classes).tolist(), set(np.unique(labels).tolist())
+    unknown = [name for name in class_weight if name not in known]
     if unknown:
-        raise ValueError(f"class_weight names {unknown}, expected some of the classes {classes}")
+        raise ValueError(f"class_weight names {unknown}, expected some of {known}")
     for name, weight in class_weight.items():
         if not np.isfinite(weight):
             raise ValueError(
                 f"class_weight: got {weight} for class {name!r}, expected a finite number"
             )
-    present = set(np.unique(labels).tolist())
     return {name: weight for name, weight in class_weight.items() if name in present}

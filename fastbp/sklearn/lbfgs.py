@@ -103,16 +103,10 @@ def minimize(estimator: Any, objective: Objective, parameters: Parameters) -> No
             )
     except KeyboardInterrupt:  # scikit-learn's net is then the last one that was tried
         if objective.last is not None:
-            estimator._bind(with_vector(parameters, objective.last))
+            estimator._bind(parameters.with_vector(objective.last))
         raise
     estimator.loss_ = np.float64(result.fun)
-    estimator._bind(with_vector(parameters, result.x))
-    check = _check_optimize_result, "lbfgs", result, estimator.max_iter
-    estimator.n_iter_ = call_as_original(*check)
-
-
-def with_vector(parameters: Parameters, vector: Array) -> Parameters:
-    """Return parameters of the same net, of float64."""
-    others = Parameters(parameters.sizes, np.float64)
-    others.vector[:] = vector
-    return others
+    estimator._bind(parameters.with_vector(result.x))
+    estimator.n_iter_ = call_as_original(
+        _check_optimize_result, "lbfgs", result, estimator.max_iter
+    )

@@ -95,15 +95,12 @@ class Optimizer:
                 f"partial_fit has a state of {n}; call fit to train a net of another shape."
             )
         if self.state.dtype != network.dtype:
-            state = self.state
-            self.state = layout.aligned_zeros(state.shape, network.dtype)
-            self.state[...] = state
+            self.state = layout.aligned_copy(self.state, network.dtype)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Put the unpickled vectors where kernels like them, on a cache line."""
         self.__dict__.update(state)
-        self.state = layout.aligned_zeros(state["state"].shape, state["state"].dtype)
-        self.state[...] = state["state"]
+        self.state = layout.aligned_copy(state["state"])
 
     def rates(self, steps: int) -> Array:
         """Return the rate of each step of an epoch, before Adam's bias corrections."""

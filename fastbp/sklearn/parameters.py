@@ -75,11 +75,15 @@ class Parameters:
             kept = self._kept = network, Workspace(network)
         return kept[1]
 
+    def with_vector(self, vector: Array) -> Parameters:
+        """Return others, of the same net, with these numbers."""
+        others = Parameters(self.sizes, vector.dtype)
+        others.vector[:] = vector
+        return others
+
     def copy(self) -> Parameters:
         """Return others with the same numbers."""
-        other = Parameters(self.sizes, self.vector.dtype)
-        other.vector[:] = self.vector
-        return other
+        return self.with_vector(self.vector)
 
 
 def views(vector: Array, sizes: Sequence[int]) -> tuple[list[Array], list[Array]]:
